@@ -1,0 +1,117 @@
+"""The only reader of the environment: one frozen object, checked once, units in the names.
+
+`.env.example` lists every variable with its meaning; a test holds the two together. Credentials are not settings:
+they live in Airflow Connections.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from include.errors import SettingsError
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_INCLUDED_DATA = "PROCEEDS,FULFILLMENT,PROMOTION,EXPENSE,CANCELLATION,PACKAGES"
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+AMAZON_ENDPOINTS = {
+    "eu": "https://sellingpartnerapi-eu.amazon.com",
+    "na": "https://sellingpartnerapi-na.amazon.com",
+    "fe": "https://sellingpartnerapi-fe.amazon.com",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting of the product, with Amazon's own addresses as defaults.
+
+    Attributes:
+        sellers_file: The YAML file that names the sellers.
+        warehouse_dsn: libpq URL of the database that holds `amazon` and `ops`; it may carry a password, so it stays
+            out of the repr.
+        raw_url: Where landed pages go, any address fsspec knows.
+        lwa_token_url: Login with Amazon's token endpoint, one for all regions.
+        spapi_endpoints: Selling Partner API base address by region.
+        seller_central_url: Overrides every marketplace's Seller Central address; "" means Amazon's own.
+        rate_scale: Factor on every documented request rate; other than 1 only with loopback endpoints.
+        included_data: The `includedData` words that searchOrders is asked for.
+        first_window_days: How far back the first run of a seller without a start date reaches.
+        http_timeout_s: Seconds to wait for Amazon to connect, and again for each part of its answer.
+    """
+
+    sellers_file: Path = PROJECT_ROOT / "include" / "sellers.yaml"
+    warehouse_dsn: str = field(default="", repr=False)
+    raw_url: str = (PROJECT_ROOT / ".run" / "raw").as_uri()
+    lwa_token_url: str = "https://api.amazon.com/auth/o2/token"
+    spapi_endpoints: Mapping[str, str] = field(default_factory=lambda: dict(AMAZON_ENDPOINTS))
+    seller_central_url: str = ""
+    rate_scale: float = 1.0
+    included_data: tuple[str, ...] = tuple(DEFAULT_INCLUDED_DATA.split(","))
+    first_window_days: int = 30
+    http_timeout_s: float = 30.0
+
+    def __post_init__(self) -> None:
+        """Refuse combinations that could hurt: a scaled rate against anything but this machine."""
+        addresses = {**{f"SPAPI_ENDPOINT_{r.upper()}": u for r, u in self.spapi_endpoints.items()}}
+        addresses["LWA_TOKEN_URL"] = self.lwa_token_url
+        for name, address in addresses.items():
+            _require_address(name, address)
+        foreign = [name for name, address in addresses.items() if urlsplit(address).hostname not in LOOPBACK_HOSTS]
+        if self.rate_scale != 1 and foreign:
+            raise SettingsError(
+                f"RATE_SCALE is {self.rate_scale:g}, but {foreign[0]} is not on this machine.",
+                remedy="Remove RATE_SCALE, or point every Amazon address at a loopback server.",
+            )
+
+
+def _require_address(name: str, address: str) -> None:
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise SettingsError(f"{name} is {address!r}; expected an address that starts with https:// or http://.")
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK_HOSTS:
+        raise SettingsError(f"{name} is {address!r}; expected https, because credentials travel there.")
+
+
+def _number(environ: Mapping[str, str], name: str, default: float, *, least: float) -> float:
+    text = environ.get(name, "").strip()
+    if not text:
+        return default
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    if not least <= number < float("inf"):
+        raise SettingsError(f"{name} is {text!r}; expected a number, at least {least:g}.")
+    return number
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from the environment (or a mapping that stands for it).
+
+    An empty value means the default, so that a line of `.env.example` may stay as it is.
+
+    Raises:
+        SettingsError: A value is not usable; the message names the variable and what is expected.
+    """
+    env = os.environ if environ is None else environ
+    fallback = Settings()
+
+    def text(name: str, default: str) -> str:
+        return env.get(name, "").strip() or default
+
+    included = tuple(word.strip() for word in text("INCLUDED_DATA", DEFAULT_INCLUDED_DATA).split(",") if word.strip())
+    return Settings(
+        sellers_file=PROJECT_ROOT / text("SELLERS_FILE", str(fallback.sellers_file)),
+        warehouse_dsn=text("WAREHOUSE_DSN", ""),
+        raw_url=text("RAW_URL", fallback.raw_url),
+        lwa_token_url=text("LWA_TOKEN_URL", fallback.lwa_token_url),
+        spapi_endpoints={r: text(f"SPAPI_ENDPOINT_{r.upper()}", u).rstrip("/") for r, u in AMAZON_ENDPOINTS.items()},
+        seller_central_url=text("SELLER_CENTRAL_URL", "").rstrip("/"),
+        rate_scale=_number(env, "RATE_SCALE", 1.0, least=0.001),
+        included_data=included,
+        first_window_days=int(_number(env, "FIRST_WINDOW_DAYS", 30, least=1)),
+        http_timeout_s=_number(env, "HTTP_TIMEOUT_S", 30.0, least=1),
+    )
