@@ -31,3 +31,41 @@ $(STAMP): requirements.txt pyproject.toml | $(filter .tools/bin/uv,$(UV))
 	@VIRTUAL_ENV=$(VENV) $(UV) pip sync --quiet --require-hashes requirements.txt
 	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
+
+.PHONY: run
+run: $(STAMP) ## start everything on this machine and load every seller's orders once; ONCE=1 ends after that
+	@$(PY) -m include.local_stack run $(if $(ONCE),--once)
+
+.PHONY: psql
+psql: $(STAMP) ## open the warehouse as the read-only role analyst, or print its address
+	@$(PY) -m include.local_stack psql
+
+.PHONY: test
+test: $(STAMP) ## the whole suite, on real PostgreSQL and real Airflow (under 10 minutes)
+	@$(PY) -m pytest $(PYTEST_ARGS)
+
+.PHONY: test-fast
+test-fast: $(STAMP) ## the tests that need no Airflow (under 30 seconds)
+	@$(PY) -m pytest -m "not airflow and not stack" -q
+
+.PHONY: lint
+lint: $(STAMP) ## ruff, mypy, the rooms' import contracts, sellers.yaml, and the numbers of the code
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check --quiet . || { echo "Not formatted: run 'make format'." >&2; exit 1; }
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports
+	@$(PY) -m include.sellers
+	@$(PY) bench/code_numbers.py
+
+.PHONY: format
+format: $(STAMP) ## let ruff order and format the code
+	@$(VENV)/bin/ruff check --fix --quiet . ; $(VENV)/bin/ruff format --quiet .
+
+.PHONY: lock
+lock: $(STAMP) ## write requirements.txt anew from pyproject.toml, as of the day after Airflow's release
+	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --exclude-newer 2026-09-18 \
+		--extra dev pyproject.toml --output-file requirements.txt
+
+.PHONY: clean
+clean: ## delete the local data, logs and passwords (.run)
+	@$(if $(wildcard $(PY)),$(PY) -m include.local_stack clean,rm -rf .run)

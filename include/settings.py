@@ -44,8 +44,9 @@ class Settings:
 
     sellers_file: Path = PROJECT_ROOT / "include" / "sellers.yaml"
     warehouse_dsn: str = field(default="", repr=False)
-    raw_url: str = (PROJECT_ROOT / ".run" / "raw").as_uri()
-    lwa_token_url: str = "https://api.amazon.com/auth/o2/token"
+    # Not `as_uri()`: fsspec takes `%20` for a folder's name.
+    raw_url: str = f"file://{PROJECT_ROOT / '.run' / 'raw'}"
+    lwa_token_url: str = "https://api.amazon.com/auth/o2/token"  # noqa: S105 - an address
     spapi_endpoints: Mapping[str, str] = field(default_factory=lambda: dict(AMAZON_ENDPOINTS))
     seller_central_url: str = ""
     rate_scale: float = 1.0
@@ -115,3 +116,60 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         first_window_days=int(_number(env, "FIRST_WINDOW_DAYS", 30, least=1)),
         http_timeout_s=_number(env, "HTTP_TIMEOUT_S", 30.0, least=1),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackSettings:
+    """Settings of everything on one machine, as `make run` starts it.
+
+    Attributes:
+        run_dir: Holds all data, logs and passwords of the local stack; `make clean` deletes it.
+        ui_port: Airflow's UI and API.
+        warehouse_port: The embedded PostgreSQL.
+        fake_amazon_port: The fake Amazon.
+        postgres_bin: Folder with `initdb` and `postgres` to use instead of the embedded ones.
+        order_files: By seller id, a file of Orders v2026-01-01 that the fake Amazon shows instead of its own orders.
+    """
+
+    run_dir: Path = PROJECT_ROOT / ".run"
+    ui_port: int = 8080
+    warehouse_port: int = 5433
+    fake_amazon_port: int = 8091
+    postgres_bin: Path | None = None
+    order_files: Mapping[str, Path] = field(default_factory=dict)
+
+
+def load_stack_settings(environ: Mapping[str, str] | None = None) -> StackSettings:
+    """Read the local stack's settings from the environment (or a mapping that stands for it).
+
+    Raises:
+        SettingsError: A value is not usable; the message names the variable and what is expected.
+    """
+    env = os.environ if environ is None else environ
+    default = StackSettings()
+
+    def port(name: str, otherwise: int) -> int:
+        number = _number(env, name, otherwise, least=1)
+        if number > 65535 or number != int(number):
+            raise SettingsError(f"{name} is {env[name]!r}; expected a port from 1024 to 65535.")
+        return int(number)
+
+    postgres_bin = env.get("POSTGRES_BIN", "").strip()
+    return StackSettings(
+        run_dir=PROJECT_ROOT / (env.get("RUN_DIR", "").strip() or default.run_dir),
+        ui_port=port("UI_PORT", default.ui_port),
+        warehouse_port=port("WAREHOUSE_PORT", default.warehouse_port),
+        fake_amazon_port=port("FAKE_AMAZON_PORT", default.fake_amazon_port),
+        postgres_bin=Path(postgres_bin) if postgres_bin else None,
+        order_files=_order_files(env.get("ORDERS", "")),
+    )
+
+
+def _order_files(text: str) -> dict[str, Path]:
+    files: dict[str, Path] = {}
+    for pair in text.split():
+        seller_id, equals, path = pair.partition("=")
+        if not (seller_id and equals and path):
+            raise SettingsError(f"ORDERS holds {pair!r}; expected SELLER=FILE, several with a space between.")
+        files[seller_id] = Path(path).resolve()
+    return files

@@ -1,0 +1,100 @@
+"""Airflow's public REST API v2, as far as it is needed here; a token is fetched when the first call needs one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import requests
+
+from include.errors import ContractError, SettingsError, TransportError
+
+TIMEOUT_S = 30.0
+
+
+class AirflowGateway:
+    """Speaks to one Airflow installation as one user.
+
+    Args:
+        base_url: Address of the api-server, without a slash at its end.
+        username: An Airflow user who may do what is asked.
+        password: That user's password.
+    """
+
+    def __init__(self, base_url: str, username: str, password: str) -> None:
+        self._base_url = base_url
+        self._username = username
+        self._password = password
+        self._session = requests.Session()
+
+    def health(self) -> dict[str, str]:
+        """Return the state of each Airflow process that reports one, `healthy` or another word."""
+        health = self._call("GET", "/api/v2/monitor/health", signed=False)
+        return {part: str(facts.get("status")) for part, facts in health.items() if isinstance(facts, dict)}
+
+    def has_connection(self, connection_id: str) -> bool:
+        """Tell whether Airflow's own store holds the Connection."""
+        return self._call("GET", f"/api/v2/connections/{connection_id}", absent_is_none=True) is not None
+
+    def create_connection(self, connection: dict[str, Any]) -> None:
+        """Make a Connection.
+
+        Args:
+            connection: `connection_id`, `conn_type` and the fields of Airflow's API, `extra` as JSON text.
+        """
+        self._call("POST", "/api/v2/connections", json=connection)
+
+    def dag_ids(self, tag: str) -> set[str]:
+        """Return the ids of the active DAGs that carry a tag."""
+        found: set[str] = set()
+        while True:
+            query = {"tags": tag, "limit": 100, "offset": len(found)}
+            dags = self._call("GET", "/api/v2/dags", params=query)["dags"]
+            found |= {dag["dag_id"] for dag in dags}
+            if len(dags) < 100:
+                return found
+
+    def import_errors(self) -> list[str]:
+        """Return the text of each DAG file that could not be read."""
+        return [error["stack_trace"] for error in self._call("GET", "/api/v2/importErrors")["import_errors"]]
+
+    def trigger_run(self, dag_id: str, run_id: str) -> None:
+        """Start a run of a DAG under an id of our own."""
+        self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", json={"dag_run_id": run_id, "logical_date": None})
+
+    def run(self, dag_id: str, run_id: str) -> dict[str, Any]:
+        """Return a run: `state`, `start_date`, `end_date`, `duration` and more, as the API names them."""
+        answer: dict[str, Any] = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")
+        return answer
+
+    def task_states(self, dag_id: str, run_id: str) -> dict[str, str | None]:
+        """Return the state of each task of a run, None where it has none yet."""
+        answer = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances")
+        return {instance["task_id"]: instance["state"] for instance in answer["task_instances"]}
+
+    def _call(self, method: str, path: str, *, signed: bool = True, absent_is_none: bool = False, **kwargs: Any) -> Any:
+        if signed and "Authorization" not in self._session.headers:
+            self._sign_in()
+        try:
+            answer = self._session.request(method, self._base_url + path, timeout=TIMEOUT_S, **kwargs)
+        except requests.RequestException as lost:
+            raise TransportError(f"Airflow does not answer ({type(lost).__name__}).") from None
+        if answer.status_code == 404 and absent_is_none:
+            return None
+        if answer.status_code >= 500:
+            raise TransportError(f"Airflow answered HTTP {answer.status_code} to {method} {path}.")
+        if not answer.ok:
+            raise ContractError(f"Airflow answered HTTP {answer.status_code} to {method} {path}.")
+        return answer.json() if answer.content else None
+
+    def _sign_in(self) -> None:
+        login = {"username": self._username, "password": self._password}
+        try:
+            answer = requests.post(f"{self._base_url}/auth/token", json=login, timeout=TIMEOUT_S)
+        except requests.RequestException as lost:
+            raise TransportError(f"Airflow does not answer ({type(lost).__name__}).") from None
+        if answer.status_code != 201:
+            raise SettingsError(
+                f"Airflow refuses the login of {self._username} (HTTP {answer.status_code}).",
+                remedy="Check the user's name and password.",
+            )
+        self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"

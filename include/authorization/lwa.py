@@ -1,0 +1,116 @@
+"""Login with Amazon: a refresh token for an hourly access token, and the check of the application alone.
+
+Source: Amazon's developer guide and recorded answers, read 2026-11-23. The refresh token does not change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import msgspec
+import requests
+
+from include.authorization.credentials import ApplicationCredentials
+from include.clock import Now
+from include.errors import ContractError, TransportError
+from include.spapi.classification import Place, classify, read_refusal
+
+# A token that dies on its way to Amazon costs a refused call, so the last minute of its hour is not used.
+SAFETY_MARGIN = timedelta(seconds=60)
+PROBE_SCOPE = "sellingpartnerapi::notifications"
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """An hourly token.
+
+    Attributes:
+        value: Goes into the header `x-amz-access-token`; never into a log.
+        expires_utc: When Amazon stops accepting it.
+    """
+
+    value: str = field(repr=False)
+    expires_utc: datetime
+
+
+class _TokenReply(msgspec.Struct):
+    access_token: str
+    expires_in: int = 3600
+
+
+def exchange_refresh_token(
+    refresh_token: str, application: ApplicationCredentials, *, token_url: str, now: Now, timeout_s: float = 30.0
+) -> AccessToken:
+    """Exchange a seller's refresh token for an access token.
+
+    Raises:
+        ReauthorizationRequiredError: The authorization lapsed or was revoked (the seller acts).
+        ApplicationCredentialsError: Client id or secret are refused (operators act).
+        TransientError: LWA is throttling, failing or out of reach.
+        ContractError: An answer nobody documented.
+    """
+    form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+    return _ask_for_token("lwa refresh", form, application, token_url, now, timeout_s)
+
+
+def probe_application(
+    application: ApplicationCredentials, *, token_url: str, now: Now, timeout_s: float = 30.0
+) -> None:
+    """Ask LWA for a token of the application itself, which proves id and secret without any seller.
+
+    Raises:
+        ApplicationCredentialsError: Client id or secret are refused.
+        TransientError: LWA is throttling, failing or out of reach.
+        ContractError: An answer nobody documented.
+    """
+    form = {"grant_type": "client_credentials", "scope": PROBE_SCOPE}
+    _ask_for_token("lwa application", form, application, token_url, now, timeout_s)
+
+
+def _ask_for_token(
+    place: Place,
+    form: dict[str, str],
+    application: ApplicationCredentials,
+    token_url: str,
+    now: Now,
+    timeout_s: float,
+) -> AccessToken:
+    form = {**form, "client_id": application.client_id, "client_secret": application.client_secret}
+    asked_utc = now()
+    try:
+        answer = requests.post(token_url, data=form, timeout=timeout_s, allow_redirects=False)
+    except requests.RequestException as lost:
+        raise TransportError(f"No answer from Login with Amazon ({type(lost).__name__}).") from None
+    if answer.status_code != 200:
+        raise classify(read_refusal(place, answer.status_code, answer.content, answer.headers))
+    try:
+        reply = msgspec.json.decode(answer.content, type=_TokenReply)
+    except msgspec.MsgspecError as problem:
+        raise ContractError(f"Login with Amazon: {problem}.") from None
+    return AccessToken(reply.access_token, asked_utc + timedelta(seconds=reply.expires_in))
+
+
+class CachedAccessToken:
+    """Holds one seller's access token for as long as it is good; an instance is an `spapi.client.AccessToken`.
+
+    Args:
+        exchange: Gets a fresh token.
+        now: Tells the time.
+    """
+
+    def __init__(self, exchange: Callable[[], AccessToken], now: Now) -> None:
+        self._exchange = exchange
+        self._now = now
+        self._held: AccessToken | None = None
+
+    def __call__(self) -> str:
+        """Return a token with at least a minute left."""
+        if self._held is None or self._now() >= self._held.expires_utc - SAFETY_MARGIN:
+            self._held = self._exchange()
+        return self._held.value
+
+    def forget(self) -> None:
+        """Drop the token held; the next call exchanges a fresh one."""
+        self._held = None

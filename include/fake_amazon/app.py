@@ -1,0 +1,48 @@
+"""The fake Amazon as one ASGI application: a prefix for each region, the token endpoint, the control API."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from include.fake_amazon import lwa
+from include.fake_amazon.answers import json_answer
+from include.fake_amazon.control import control_routes
+from include.fake_amazon.instants import format_instant
+from include.fake_amazon.marketplaces import REGIONS
+from include.fake_amazon.spapi import SellingPartnerApi
+from include.fake_amazon.world import World
+
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+def create_app(world: World) -> Starlette:
+    """The application that serves a world.
+
+    Every handler runs to its end on the event loop, one after the other, so the world needs no locks.
+    """
+    api = SellingPartnerApi(world)
+
+    async def health(_: Request) -> Response:
+        return json_answer({"status": "ok", "now_utc": format_instant(world.clock.now())})
+
+    async def token(request: Request) -> Response:
+        return lwa.exchange(world, await request.body())
+
+    return Starlette(
+        routes=[
+            Route("/health", health, methods=["GET"]),
+            Route("/auth/o2/token", token, methods=["POST"]),
+            *control_routes(world),
+            *(_region_route(name, api) for name in REGIONS),
+        ]
+    )
+
+
+def _region_route(region: str, api: SellingPartnerApi) -> Route:
+    async def endpoint(request: Request) -> Response:
+        return api.answer(region, request)
+
+    return Route(f"/{region}/{{path:path}}", endpoint, methods=_METHODS)

@@ -1,0 +1,75 @@
+"""What the control API can change, as values: each is applied to the world and kept in its journal."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+
+class ChangeError(ValueError):
+    """A change makes no sense in this world; the message is one sentence for the person who asked."""
+
+
+class EnsureShop(msgspec.Struct, frozen=True, tag="ensure_shop", tag_field="change"):
+    """Make a shop, or give an existing one these marketplaces.
+
+    Attributes:
+        fields: Fields of `shops.Shop`; the shop_id is one of them.
+    """
+
+    fields: dict[str, Any]
+
+
+class Authorize(msgspec.Struct, frozen=True, tag="authorize", tag_field="change"):
+    """A seller consents; nothing changes while an earlier consent is good."""
+
+    shop_id: str
+    at_utc: datetime
+
+
+class Revoke(msgspec.Struct, frozen=True, tag="revoke", tag_field="change"):
+    """A seller takes the consent back."""
+
+    shop_id: str
+
+
+class ExpireAccessTokens(msgspec.Struct, frozen=True, tag="expire_access_tokens", tag_field="change"):
+    """Every access token issued so far is as good as an hour old; of one shop, or of all."""
+
+    shop_id: str | None = None
+
+
+class AddOrders(msgspec.Struct, frozen=True, tag="add_orders", tag_field="change"):
+    """Orders, or further versions of orders, appear as given."""
+
+    shop_id: str
+    orders: list[Raw]
+
+
+class UpdateOrder(msgspec.Struct, frozen=True, tag="update_order", tag_field="change"):
+    """An order changes as of an instant.
+
+    Attributes:
+        changes: A JSON merge patch, or with `full` the whole order.
+    """
+
+    shop_id: str
+    order_id: str
+    changes: Raw
+    at_utc: datetime
+    full: bool = False
+
+
+class CancelOrder(msgspec.Struct, frozen=True, tag="cancel_order", tag_field="change"):
+    """An order is cancelled as of an instant."""
+
+    shop_id: str
+    order_id: str
+    at_utc: datetime
+    reason: str = "Cancelled on request"
+
+
+Change = EnsureShop | Authorize | Revoke | ExpireAccessTokens | AddOrders | UpdateOrder | CancelOrder

@@ -1,0 +1,97 @@
+"""All orders of one shop, generated, given and changed, and their state as of any instant."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from include.fake_amazon.documents import OrderDocument
+from include.fake_amazon.generator import OrderGenerator, PlannedOrder
+from include.fake_amazon.lifecycle import LONGEST_LIFE
+from include.fake_amazon.marketplaces import BY_COUNTRY
+from include.fake_amazon.order_body import write_order
+from include.fake_amazon.versions import OrderVersion, newest_at
+
+# Written orders kept at hand, some 6 KB each; a nightly window of the largest demo shop fits.
+_WRITTEN_KEPT = 6_000
+
+
+class OrderBook:
+    """One shop's orders.
+
+    Orders from files and from the control API are held here as lists of versions. A generated order that somebody
+    changes moves here too: its planned steps up to the change are kept, the later ones no longer happen.
+
+    Attributes:
+        revision: Grows with every change; what was computed for an older revision is stale.
+    """
+
+    def __init__(self, generator: OrderGenerator) -> None:
+        self.generator = generator
+        self.revision = 0
+        self._held: dict[str, list[OrderVersion]] = {}
+        self._written: OrderedDict[tuple[str, int], OrderDocument] = OrderedDict()
+
+    def add(self, versions: Iterable[OrderVersion]) -> None:
+        """Take in versions of orders; an order of the same instant as a held version replaces it."""
+        for version in versions:
+            held = self._held.setdefault(version.order_id, self._generated_versions(version.order_id))
+            held[:] = [other for other in held if other.updated_utc != version.updated_utc]
+            held.append(version)
+            held.sort(key=lambda other: other.updated_utc)
+        self.revision += 1
+
+    def supersede(self, version: OrderVersion) -> None:
+        """Make this the state of its order from its instant on: later versions are dropped, earlier ones stay."""
+        versions = self._versions(version.order_id)
+        earlier = [other for other in versions if other.updated_utc < version.updated_utc]
+        self._held[version.order_id] = [*earlier, version]
+        self.revision += 1
+
+    def order_as_of(self, order_id: str, as_of_utc: datetime) -> OrderVersion | None:
+        """One order's state at an instant, None when it did not exist."""
+        return newest_at(self._versions(order_id), as_of_utc)
+
+    def orders_as_of(self, since_utc: datetime, as_of_utc: datetime) -> Iterator[OrderVersion]:
+        """The state at `as_of_utc` of every order that may have been placed or changed since `since_utc`.
+
+        The first bound only saves work: orders too old to have changed since are left out, others may remain.
+        """
+        first = (since_utc - LONGEST_LIFE).date()
+        for order in self.generator.orders_between(first, as_of_utc.date()):
+            step = order.step_at(as_of_utc)
+            if step >= 0 and order.order_id not in self._held:
+                yield self._generated_version(order, step)
+        for versions in self._held.values():
+            version = newest_at(versions, as_of_utc)
+            if version is not None:
+                yield version
+
+    def _versions(self, order_id: str) -> list[OrderVersion]:
+        return self._held.get(order_id) or self._generated_versions(order_id)
+
+    def _generated_versions(self, order_id: str) -> list[OrderVersion]:
+        order = self.generator.find(order_id)
+        return [] if order is None else [self._generated_version(order, step) for step in range(len(order.steps))]
+
+    def _generated_version(self, order: PlannedOrder, step: int) -> OrderVersion:
+        return OrderVersion(
+            order.order_id,
+            order.created_utc,
+            order.steps[step].at_utc,
+            BY_COUNTRY[order.country_code].marketplace_id,
+            order.steps[step].status,
+            order.fulfilled_by,
+            lambda: self._write(order, step),
+        )
+
+    def _write(self, order: PlannedOrder, step: int) -> OrderDocument:
+        key = (order.order_id, step)
+        document = self._written.get(key)
+        if document is None:
+            body = write_order(self.generator.seed, self.generator.shop, order, step)
+            document = self._written[key] = OrderDocument.of_values(body)
+            if len(self._written) > _WRITTEN_KEPT:
+                self._written.popitem(last=False)
+        return document

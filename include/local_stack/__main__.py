@@ -1,0 +1,132 @@
+"""`python -m include.local_stack run [--once]`, `… psql` and `… clean`: what the Makefile's targets call."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+from types import FrameType
+
+from dotenv import load_dotenv
+
+from include.errors import SellerOrdersError, SettingsError
+from include.local_stack.airflow_processes import UI_USER
+from include.local_stack.clean import clean
+from include.local_stack.connections import create_absent_connections
+from include.local_stack.passwords import load_or_make_passwords
+from include.local_stack.postgres import PostgresServer, find_binaries
+from include.local_stack.progress import Progress
+from include.local_stack.report import table, write_summary
+from include.local_stack.runs import run_sellers
+from include.local_stack.stack import ANALYST, Stack, running_stack
+from include.local_stack.truth import compare_with_truth
+from include.local_stack.waiting import wait_until
+from include.sellers.registry import MisconfiguredSeller, Seller, load_sellers
+from include.settings import PROJECT_ROOT, StackSettings, load_settings, load_stack_settings
+from include.warehouse.connection import connect
+
+SERVE_POLL_S = 1.0
+EXAMPLE_QUERY = "SELECT seller_id, currency_code, count(*), sum(grand_total_amount) FROM amazon.orders GROUP BY 1, 2;"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; a known problem is one sentence on stderr and exit code 1."""
+    parser = argparse.ArgumentParser(prog="python -m include.local_stack", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="start everything, run every seller once, serve until Ctrl-C")
+    run.add_argument("--once", action="store_true", help="end after the first run of every seller")
+    commands.add_parser("psql", help="open the warehouse as the read-only role analyst, or print its address")
+    commands.add_parser("clean", help="delete the local data, logs and passwords")
+    chosen = parser.parse_args(arguments)
+    # What stands in .env counts here as it does for docker compose: below what the environment says.
+    load_dotenv(PROJECT_ROOT / ".env")
+    for name in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, _interrupt)
+    try:
+        settings = load_stack_settings()
+        if chosen.command == "psql":
+            return _psql(settings)
+        if chosen.command == "clean":
+            clean(settings.run_dir)
+            return 0
+        return _run(settings, once=chosen.once)
+    except SellerOrdersError as problem:
+        print(f"\n{problem}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nEnded.")
+        return 0 if chosen.command == "run" and not chosen.once else 130
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _run(settings: StackSettings, *, once: bool) -> int:
+    progress = Progress()
+    product = load_settings()
+    entries = load_sellers(product.sellers_file)
+    sellers = [entry for entry in entries if isinstance(entry, Seller)]
+    progress.say("Seller Orders: starting on this machine")
+    with running_stack(settings, product, progress) as stack:
+        with progress.step("Connections"):
+            create_absent_connections(stack.airflow, stack.amazon, sellers)
+        with progress.step(f"One run of each seller's DAG ({len(sellers)})"):
+            outcomes = run_sellers(stack, sellers, progress)
+        with connect(stack.loader_dsn) as connection:
+            comparisons = {s.seller_id: compare_with_truth(connection, stack.amazon, s.seller_id) for s in sellers}
+        good = write_summary(settings.run_dir / "summary.json", outcomes, comparisons, progress.seconds())
+        progress.say()
+        for line in table(outcomes, comparisons):
+            progress.say(line)
+        for entry in entries:
+            if isinstance(entry, MisconfiguredSeller):
+                progress.say(f"\nNot run: {entry.message}")
+        progress.say(f"\nReady after {progress.seconds():.0f} s.")
+        if not once:
+            _serve(stack, progress)
+    return 0 if good else 1
+
+
+def _serve(stack: Stack, progress: Progress) -> None:
+    for line in (
+        "",
+        f"Airflow   {stack.ui_url}   user {UI_USER}, password {stack.passwords.ui}",
+        "Tables    make psql   (in another terminal), or any client:",
+        f"          {stack.analyst_dsn}",
+        f"          {EXAMPLE_QUERY}",
+        f"Logs      {stack.supervisor.logs_dir}",
+        "",
+        "Ctrl-C ends everything; the data stay for the next `make run`, `make clean` deletes them.",
+    ):
+        progress.say(line)
+
+    def something_died() -> bool:
+        stack.supervisor.check()
+        return False
+
+    while not wait_until(something_died, 3600.0, interval_s=SERVE_POLL_S):
+        pass
+
+
+def _psql(settings: StackSettings) -> int:
+    if not (settings.run_dir / "passwords.json").exists():
+        raise SettingsError("There is no warehouse here yet.", remedy="Run `make run` first, and leave it running.")
+    passwords = load_or_make_passwords(settings.run_dir)
+    binaries = find_binaries(settings.postgres_bin)
+    server = PostgresServer(settings.run_dir / "postgres", binaries, settings.warehouse_port, passwords.superuser)
+    dsn = server.dsn("warehouse", user=ANALYST, password=passwords.analyst)
+    psql = shutil.which("psql") or (str(binaries.psql) if binaries.psql else None)
+    if psql is None or not sys.stdin.isatty():
+        print(dsn)
+        return 0
+    # The password travels in the environment, because the command line is open to every user of the machine.
+    os.environ["PGPASSWORD"] = passwords.analyst
+    os.execv(psql, [psql, server.dsn("warehouse", user=ANALYST)])  # noqa: S606 - psql takes over the terminal
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,53 @@
+"""Connections for the local stack: the application and each seller, as the fake Amazon knows them.
+
+Only what is absent is made; what a person changed in Airflow stays.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from include.airflow_gateway.gateway import AirflowGateway
+from include.fake_amazon.client import FakeAmazonClient
+from include.sellers.registry import Seller
+
+APPLICATION_CONNECTION_ID = "amazon_application"
+
+
+def create_absent_connections(airflow: AirflowGateway, amazon: FakeAmazonClient, sellers: Sequence[Seller]) -> None:
+    """Make the Connections that Airflow does not hold yet; a seller Amazon does not know opens a shop there first."""
+    if not airflow.has_connection(APPLICATION_CONNECTION_ID):
+        airflow.create_connection(_application(amazon))
+    for seller in sellers:
+        countries = [marketplace.country_code for marketplace in seller.marketplaces]
+        amazon.ensure_shop(seller.seller_id, region=seller.region, marketplaces=countries)
+        if not airflow.has_connection(seller.connection_id):
+            airflow.create_connection(_seller(amazon, seller))
+
+
+def _application(amazon: FakeAmazonClient) -> dict[str, Any]:
+    application = amazon.application()
+    made_on = datetime.now(UTC).date().isoformat()
+    return {
+        "connection_id": APPLICATION_CONNECTION_ID,
+        "conn_type": "amazon_sp_application",
+        "description": "The application at the fake Amazon of this machine",
+        "login": application.client_id,
+        "password": application.client_secret,
+        "extra": json.dumps({"client_secret_made_on": made_on, "application_id": application.application_id}),
+    }
+
+
+def _seller(amazon: FakeAmazonClient, seller: Seller) -> dict[str, Any]:
+    authorization = amazon.authorize(seller.seller_id)
+    return {
+        "connection_id": seller.connection_id,
+        "conn_type": "amazon_sp_seller",
+        "description": f"{seller.name} at the fake Amazon of this machine",
+        "login": authorization.selling_partner_id,
+        "password": authorization.refresh_token,
+        "extra": json.dumps({"region": seller.region}),
+    }

@@ -1,0 +1,41 @@
+"""The door of the embedded PostgreSQL: find the programs, run a server, make sure that a role or a database is there.
+
+It knows roles and databases by name. It refuses to know schemas and tables; migrations make those.
+"""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg import sql
+
+from include.local_stack.postgres_binaries import PostgresBinaries, find_binaries
+from include.local_stack.postgres_data import stop_leftover
+from include.local_stack.postgres_server import PostgresServer
+
+__all__ = ["PostgresBinaries", "PostgresServer", "ensure_database", "ensure_role", "find_binaries", "stop_leftover"]
+
+
+def ensure_role(server: PostgresServer, name: str, password: str, login: bool = True) -> None:
+    """Make the role, or set password and login of the one that exists.
+
+    The password travels as a SCRAM verifier, so that it can stand in no statement and in no log.
+    """
+    with psycopg.connect(server.dsn(), autocommit=True) as connection:
+        known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone()
+        verifier = connection.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256")
+        statement = sql.SQL("{verb} ROLE {name} WITH {login} PASSWORD {verifier}").format(
+            verb=sql.SQL("ALTER" if known else "CREATE"),
+            name=sql.Identifier(name),
+            login=sql.SQL("LOGIN" if login else "NOLOGIN"),
+            verifier=sql.Literal(verifier.decode()),
+        )
+        connection.execute(statement)
+
+
+def ensure_database(server: PostgresServer, name: str, owner: str, owner_password: str) -> None:
+    """Make the owner (see `ensure_role`) and the database, or hand the one that exists to this owner; data stay."""
+    ensure_role(server, owner, owner_password)
+    with psycopg.connect(server.dsn(), autocommit=True) as connection:
+        known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
+        text = "ALTER DATABASE {name} OWNER TO {owner}" if known else "CREATE DATABASE {name} OWNER {owner}"
+        connection.execute(sql.SQL(text).format(name=sql.Identifier(name), owner=sql.Identifier(owner)))

@@ -1,0 +1,196 @@
+"""Everything on one machine, started in the order of who needs whom, and ended in the reverse.
+
+PostgreSQL, the fake Amazon and Airflow's three processes, all on loopback. Data stay in the run folder.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from include.airflow_gateway.gateway import AirflowGateway
+from include.errors import OperatorActionError, SellerOrdersError, TransientError
+from include.fake_amazon.client import FakeAmazonClient
+from include.local_stack.airflow_processes import AIRFLOW, PROCESSES, UI_USER, airflow_environment, write_ui_login
+from include.local_stack.passwords import Passwords, load_or_make_passwords
+from include.local_stack.ports import require_free_port
+from include.local_stack.postgres import (
+    PostgresServer,
+    ensure_database,
+    ensure_role,
+    find_binaries,
+    stop_leftover,
+)
+from include.local_stack.processes import Supervisor
+from include.local_stack.progress import Progress
+from include.local_stack.run_lock import RunLock
+from include.local_stack.sessions import clean_up_killed_run
+from include.local_stack.waiting import wait_until
+from include.settings import PROJECT_ROOT, Settings, StackSettings
+from include.warehouse.migrate import migrate
+
+# Slow, shared machines need half a minute for Airflow's first answer.
+AIRFLOW_PATIENCE_S = 180.0
+FAKE_AMAZON_PATIENCE_S = 30.0
+LOCAL_RATE_SCALE = 1000.0
+ANALYST = "analyst"
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A running stack and the ways into it.
+
+    Attributes:
+        settings: Ports and folders.
+        passwords: Its logins.
+        postgres: The server of both databases.
+        supervisor: The other processes.
+        amazon: Control of the fake Amazon.
+        airflow: Airflow's API.
+    """
+
+    settings: StackSettings
+    passwords: Passwords
+    postgres: PostgresServer
+    supervisor: Supervisor
+    amazon: FakeAmazonClient
+    airflow: AirflowGateway
+
+    @property
+    def ui_url(self) -> str:
+        """Address of Airflow's UI."""
+        return f"http://127.0.0.1:{self.settings.ui_port}"
+
+    @property
+    def loader_dsn(self) -> str:
+        """The warehouse as its owner."""
+        return self.postgres.dsn("warehouse", user="loader", password=self.passwords.loader)
+
+    @property
+    def analyst_dsn(self) -> str:
+        """The warehouse, tables for reading only."""
+        return self.postgres.dsn("warehouse", user=ANALYST, password=self.passwords.analyst)
+
+
+@contextmanager
+def running_stack(settings: StackSettings, product: Settings, progress: Progress) -> Iterator[Stack]:
+    """Start everything; when the block is left, however, end every process that was started.
+
+    Raises:
+        SettingsError: A port is busy, a tool is missing, the data are spoilt, or a run is on already.
+        OperatorActionError: A process ended or does not answer; the message names its log.
+    """
+    settings.run_dir.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as ending:
+        ending.enter_context(RunLock(settings.run_dir))
+        supervisor = Supervisor(settings.run_dir)
+        _clean_up(settings, supervisor)
+        _require_ports(settings)
+        stack = _prepare(settings, supervisor)
+        ending.callback(stack.postgres.stop)
+        ending.callback(supervisor.stop_all)
+        environment = airflow_environment(
+            settings,
+            stack.passwords,
+            metadata_dsn=stack.postgres.dsn("airflow", user="airflow", password=stack.passwords.airflow),
+            inherited={**os.environ, **_product_environment(stack, product)},
+        )
+        with progress.step("PostgreSQL, the fake Amazon"):
+            _start_fake_amazon(stack)
+            stack.postgres.start()
+            _ensure_databases(stack)
+            stack.amazon.wait_until_ready(FAKE_AMAZON_PATIENCE_S)
+        with progress.step("Tables of warehouse and Airflow"), ThreadPoolExecutor() as pool:
+            warehouse = pool.submit(migrate, stack.loader_dsn)
+            _migrate_airflow(stack, environment)
+            warehouse.result()
+        with progress.step("Airflow: UI, scheduler, DAG processor"):
+            for name, command in PROCESSES.items():
+                supervisor.start(name, command, env=environment, cwd=PROJECT_ROOT)
+            _wait_for_airflow(stack)
+        yield stack
+
+
+def _clean_up(settings: StackSettings, supervisor: Supervisor) -> None:
+    clean_up_killed_run(supervisor.record_file)
+    stop_leftover(settings.run_dir / "postgres")
+
+
+def _require_ports(settings: StackSettings) -> None:
+    require_free_port("Airflow's UI", settings.ui_port, "UI_PORT")
+    require_free_port("the warehouse", settings.warehouse_port, "WAREHOUSE_PORT")
+    require_free_port("the fake Amazon", settings.fake_amazon_port, "FAKE_AMAZON_PORT")
+
+
+def _prepare(settings: StackSettings, supervisor: Supervisor) -> Stack:
+    passwords = load_or_make_passwords(settings.run_dir)
+    binaries = find_binaries(settings.postgres_bin)
+    postgres = PostgresServer(settings.run_dir / "postgres", binaries, settings.warehouse_port, passwords.superuser)
+    write_ui_login(settings.run_dir / "airflow", passwords)
+    amazon = FakeAmazonClient(f"http://127.0.0.1:{settings.fake_amazon_port}")
+    airflow = AirflowGateway(f"http://127.0.0.1:{settings.ui_port}", UI_USER, passwords.ui)
+    return Stack(settings, passwords, postgres, supervisor, amazon, airflow)
+
+
+def _product_environment(stack: Stack, product: Settings) -> dict[str, str]:
+    amazon = f"http://127.0.0.1:{stack.settings.fake_amazon_port}"
+    return {
+        "WAREHOUSE_DSN": stack.loader_dsn,
+        "RAW_URL": (stack.settings.run_dir / "raw").as_uri(),
+        "SELLERS_FILE": str(product.sellers_file),
+        "LWA_TOKEN_URL": f"{amazon}/auth/o2/token",
+        **{f"SPAPI_ENDPOINT_{region.upper()}": f"{amazon}/{region}" for region in product.spapi_endpoints},
+        "RATE_SCALE": f"{LOCAL_RATE_SCALE:g}",
+    }
+
+
+def _start_fake_amazon(stack: Stack) -> None:
+    settings = stack.settings
+    command = [sys.executable, "-m", "include.fake_amazon", "--port", str(settings.fake_amazon_port)]
+    command += ["--state-dir", str(settings.run_dir / "fake_amazon"), "--rate-scale", f"{LOCAL_RATE_SCALE:g}"]
+    for seller_id, file in settings.order_files.items():
+        command += ["--orders", f"{seller_id}={file}"]
+    stack.supervisor.start("fake-amazon", command, cwd=PROJECT_ROOT)
+
+
+def _ensure_databases(stack: Stack) -> None:
+    ensure_role(stack.postgres, ANALYST, stack.passwords.analyst)
+    ensure_database(stack.postgres, "warehouse", "loader", stack.passwords.loader)
+    ensure_database(stack.postgres, "airflow", "airflow", stack.passwords.airflow)
+
+
+def _migrate_airflow(stack: Stack, environment: dict[str, str]) -> None:
+    log = stack.supervisor.log_file("airflow-db-migrate")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        done = subprocess.run(
+            [*AIRFLOW, "db", "migrate"],
+            env=environment,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            check=False,
+        )
+    if done.returncode:
+        raise OperatorActionError("Airflow's database could not be migrated.", remedy=f"Read {log}.")
+
+
+def _wait_for_airflow(stack: Stack) -> None:
+    def healthy() -> bool:
+        stack.supervisor.check()
+        try:
+            states = stack.airflow.health()
+        except TransientError:
+            return False
+        return all(states.get(part) == "healthy" for part in ("metadatabase", "scheduler", "dag_processor"))
+
+    if not wait_until(healthy, AIRFLOW_PATIENCE_S):
+        raise SellerOrdersError(
+            f"Airflow did not answer within {AIRFLOW_PATIENCE_S:.0f} s.",
+            remedy=f"Read the logs in {stack.supervisor.logs_dir}.",
+        )

@@ -1,0 +1,90 @@
+"""Do the tables hold what Amazon held? Each seller's rows beside the fake Amazon's truth as of the watermark."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, cast
+
+from include.fake_amazon.client import FakeAmazonClient
+from include.warehouse.connection import Connection
+
+Row = tuple[Any, ...]
+
+ORDERS = """
+SELECT order_id, last_updated_utc, grand_total_amount, currency_code FROM amazon.orders WHERE seller_id = %s
+"""
+ORDER_ITEMS = """
+SELECT order_id, order_item_id, quantity_ordered, proceeds_total_amount, currency_code
+FROM amazon.order_items WHERE seller_id = %s
+"""
+COVERED = """
+SELECT (SELECT min(window_start_utc) FROM ops.extraction_window WHERE seller_id = %(seller_id)s),
+    (SELECT complete_through_utc FROM ops.watermark WHERE seller_id = %(seller_id)s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One seller's tables beside the truth.
+
+    Attributes:
+        orders: Rows of `amazon.orders`.
+        items: Rows of `amazon.order_items`.
+        truth_orders: Orders Amazon held as of the watermark.
+        truth_items: Their lines.
+        equal: Whether all rows agree in id, time, quantity, amount and currency, and the sums by currency too.
+        complete_through_utc: The watermark, None before the first load.
+    """
+
+    orders: int
+    items: int
+    truth_orders: int
+    truth_items: int
+    equal: bool
+    complete_through_utc: datetime | None
+
+
+def compare_with_truth(connection: Connection, amazon: FakeAmazonClient, seller_id: str) -> Comparison:
+    """Compare one seller's tables with the fake Amazon, order by order and line by line."""
+    orders = connection.execute(ORDERS, (seller_id,)).fetchall()
+    items = connection.execute(ORDER_ITEMS, (seller_id,)).fetchall()
+    covered = connection.execute(COVERED, {"seller_id": seller_id}).fetchone() or (None, None)
+    since_utc, watermark_utc = cast("tuple[datetime | None, datetime | None]", covered)
+    if watermark_utc is None:
+        return Comparison(len(orders), len(items), 0, 0, False, None)
+    truth = amazon.truth(seller_id, as_of_utc=watermark_utc, since_utc=since_utc)["orders"]
+    true_orders = [_true_order(order) for order in truth]
+    true_items = [_true_item(order, item) for order in truth for item in order["items"]]
+    equal = (
+        set(orders) == set(true_orders)
+        and set(items) == set(true_items)
+        and _sums(orders) == _sums(true_orders)
+        and _sums(items) == _sums(true_items)
+    )
+    return Comparison(len(orders), len(items), len(true_orders), len(true_items), equal, watermark_utc)
+
+
+def _true_order(order: dict[str, Any]) -> Row:
+    updated_utc = datetime.fromisoformat(order["last_updated_utc"]).astimezone(UTC)
+    return order["order_id"], updated_utc, _decimal(order["grand_total_amount"]), order["currency_code"]
+
+
+def _true_item(order: dict[str, Any], item: dict[str, Any]) -> Row:
+    amount = _decimal(item["proceeds_total_amount"])
+    return order["order_id"], item["order_item_id"], item["quantity_ordered"], amount, item["currency_code"]
+
+
+def _decimal(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
+def _sums(rows: Iterable[Row]) -> dict[str, Decimal]:
+    sums: dict[str, Decimal] = defaultdict(Decimal)
+    for *_, amount, currency_code in rows:
+        if amount is not None:
+            sums[currency_code] += amount
+    return dict(sums)

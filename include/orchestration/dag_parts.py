@@ -1,0 +1,63 @@
+"""What a seller's DAG is made of besides its tasks: schedule, tags, defaults and the page Airflow shows for it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import Asset, CronTriggerTimetable
+
+from include.orchestration.retry_policy import AmazonRetryPolicy
+from include.sellers.registry import MisconfiguredSeller, Seller
+from include.settings import Settings
+
+OWNER = "data-engineering"
+# A misconfigured entry may have no usable time, and its red task should greet the first person in the morning.
+MISCONFIGURED_CRON = "0 2 * * *"
+
+
+def task_defaults() -> dict[str, Any]:
+    """Defaults of every task: three more tries, five minutes apart unless the error says otherwise."""
+    return {
+        "owner": OWNER,
+        "retries": 3,
+        "retry_delay": timedelta(minutes=5),
+        "retry_policy": AmazonRetryPolicy(),
+    }
+
+
+def orders_asset(dag_suffix: str) -> Asset:
+    """The seller's tables as Airflow's Asset: other DAGs can be scheduled on it."""
+    return Asset(f"amazon_orders/{dag_suffix}")
+
+
+def nightly(entry: Seller | MisconfiguredSeller) -> CronTriggerTimetable:
+    """Once a night, at the seller's own minute in the seller's own zone."""
+    if isinstance(entry, MisconfiguredSeller):
+        return CronTriggerTimetable(MISCONFIGURED_CRON, timezone="UTC")
+    return CronTriggerTimetable(entry.cron, timezone=entry.timezone)
+
+
+def tags(entry: Seller | MisconfiguredSeller) -> list[str]:
+    """What the UI filters by."""
+    if isinstance(entry, MisconfiguredSeller):
+        return ["amazon-orders", "misconfigured"]
+    return ["amazon-orders", f"region:{entry.region}"]
+
+
+def display_name(entry: Seller | MisconfiguredSeller) -> str:
+    """The name the UI shows: the DAG's id, marked where the entry is misconfigured."""
+    return f"{entry.dag_id} (misconfigured)" if isinstance(entry, MisconfiguredSeller) else entry.dag_id
+
+
+def page(entry: Seller | MisconfiguredSeller, settings: Settings, common: str) -> str:
+    """The DAG's page in the UI: the facts of this seller above what all DAGs share."""
+    if isinstance(entry, MisconfiguredSeller):
+        return f"**This seller's entry in sellers.yaml cannot be used.**\n\n{entry.message}\n\n{common}"
+    central = settings.seller_central_url or entry.marketplaces[0].seller_central_url
+    countries = ", ".join(marketplace.country_code for marketplace in entry.marketplaces)
+    return (
+        f"**{entry.name}**, region {entry.region}, marketplaces {countries}. Nightly at "
+        f"{entry.run_at:%H:%M} {entry.timezone}. Contacts: {', '.join(entry.contacts)}. "
+        f"[Seller Central, apps]({central}/apps/manage)\n\n{common}"
+    )

@@ -1,0 +1,75 @@
+"""The door of this room: the file of sellers in, usable and misconfigured sellers out.
+
+One broken entry costs one seller; only a file that is none at all is an error. Nothing is kept between two calls, so
+that an edit counts at once.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from include.errors import SettingsError
+from include.sellers.document import RawEntry, read_entries, shown
+from include.sellers.entry import read_entry
+from include.sellers.seller import DAG_ID_PREFIX, MisconfiguredSeller, Problem, Seller, nightly_time
+
+__all__ = ["DAG_ID_PREFIX", "MisconfiguredSeller", "Problem", "Seller", "load_sellers", "require_seller"]
+
+
+def load_sellers(path: Path) -> list[Seller | MisconfiguredSeller]:
+    """Read every entry of the sellers' file.
+
+    Returns:
+        One object an entry, in file order. No two have the same `dag_id`: of two entries with one id the first keeps
+        it, even if it is misconfigured, because its history in Airflow stands under this id.
+
+    Raises:
+        SettingsError: The file as a whole is not usable: unreadable, no YAML, or without the list `sellers`; with
+            line and column where there is one. The operators must act.
+    """
+    taken: dict[str, int] = {}
+    return [_checked(raw, path, taken) for raw in read_entries(path)]
+
+
+def require_seller(path: Path, seller_id: str) -> Seller:
+    """Return one seller for a task that is about to work for it.
+
+    Args:
+        path: The sellers' file.
+        seller_id: The id, or what stands for it in the DAG id of a misconfigured entry.
+
+    Raises:
+        SettingsError: The entry is misconfigured or not there, or the file is not usable. The operators must act.
+    """
+    for seller in load_sellers(path):
+        if seller.dag_id == DAG_ID_PREFIX + seller_id:
+            if isinstance(seller, MisconfiguredSeller):
+                raise seller.to_error()
+            return seller
+    raise SettingsError(
+        f"Seller {shown(seller_id)} has no entry in {path}.",
+        remedy="Add the entry, or delete the seller's DAG in Airflow.",
+    )
+
+
+def _checked(raw: RawEntry, path: Path, taken: dict[str, int]) -> Seller | MisconfiguredSeller:
+    """Read one entry; `taken` says which id belongs to the entry at which position, and learns this one's."""
+    values, problems = read_entry(raw)
+    seller_id: str | None = values.pop("id", None)
+    if seller_id is not None:
+        owner = taken.setdefault(seller_id, raw.position)
+        if owner != raw.position:
+            expected = f"an id of its own for entry {raw.position}, because entry {owner} has this one"
+            problems.insert(0, Problem("id", shown(seller_id), expected))
+            seller_id = None
+    if seller_id is None or problems:
+        return MisconfiguredSeller(
+            position=raw.position, seller_id=seller_id, problems=tuple(problems), path=path, line=raw.line
+        )
+    return _seller(seller_id, values)
+
+
+def _seller(seller_id: str, values: dict[str, Any]) -> Seller:
+    run_at = values.pop("run_at") or nightly_time(seller_id)
+    return Seller(seller_id=seller_id, run_at=run_at, **values)

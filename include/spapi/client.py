@@ -1,0 +1,132 @@
+"""One seller's door to the Selling Partner API: headers, waiting and repeating, and what a refusal means."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import requests
+
+from include.clock import Now
+from include.errors import AccessDeniedError, AccessTokenExpiredError, ThrottledError, TransportError
+from include.spapi.classification import classify, read_refusal
+from include.spapi.operations import Operation
+from include.spapi.patience import LONGEST_PATIENCE_S, Sleep, repeat_while_transient
+
+log = logging.getLogger(__name__)
+USER_AGENT = "SellerOrders/0.1 (Language=Python)"
+
+
+class AccessToken(Protocol):
+    """Where the hourly token comes from."""
+
+    def __call__(self) -> str:
+        """Return a token that is good now, exchanging one where needed."""
+
+    def forget(self) -> None:
+        """Drop the token held, so that the next call exchanges a fresh one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A successful answer.
+
+    Attributes:
+        body: As sent.
+        request_id: Amazon's id of the request, "" where absent.
+    """
+
+    body: bytes
+    request_id: str
+
+
+class SellingPartnerClient:
+    """Asks the Selling Partner API on behalf of one seller.
+
+    Args:
+        endpoint: The region's base address, without a slash at its end.
+        access_token: Source of the hourly token.
+        now: Tells the time for the `x-amz-date` header.
+        sleep: Waits seconds.
+        rate_scale: Factor on documented rates, as in the settings.
+        timeout_s: Seconds to wait for a connection, and again for each part of an answer.
+        patience_s: Seconds to wait in all for a call that is throttled or failing.
+    """
+
+    def __init__(
+        self,
+        *,
+        endpoint: str,
+        access_token: AccessToken,
+        now: Now,
+        sleep: Sleep = time.sleep,
+        rate_scale: float = 1.0,
+        timeout_s: float = 30.0,
+        patience_s: float = LONGEST_PATIENCE_S,
+    ) -> None:
+        self._endpoint = endpoint
+        self._access_token = access_token
+        self._now = now
+        self._sleep = sleep
+        self._rate_scale = rate_scale
+        self._timeout_s = timeout_s
+        self._patience_s = patience_s
+        self._session = requests.Session()
+
+    def get(self, operation: Operation, query: Mapping[str, str]) -> Reply:
+        """Ask until answered: waits out throttling and outages, renews a dead access token once.
+
+        Raises:
+            TransientError: No answer within the patience of `repeat_while_transient`.
+            AccessDeniedError: 403 with a fresh token (operators act).
+            ReauthorizationRequiredError: Exchanging a fresh token failed (the seller acts).
+            ApplicationCredentialsError: The application's secret or id is refused (operators act).
+            ContractError: An answer Amazon does not document.
+        """
+        try:
+            return self._ask_until_answered(operation, query)
+        except AccessTokenExpiredError as expired:
+            log.info("%s: the access token is not accepted any more; exchanging a fresh one", operation.name)
+            self._access_token.forget()
+            try:
+                return self._ask_until_answered(operation, query)
+            except AccessTokenExpiredError as again:
+                raise AccessDeniedError(
+                    f"{again.args[0]} The access token was fresh.",
+                    remedy="Check the seller's account and the application's roles; the first refusal said the same.",
+                    request_id=again.request_id,
+                    code=again.code,
+                ) from expired
+
+    def _ask_until_answered(self, operation: Operation, query: Mapping[str, str]) -> Reply:
+        return repeat_while_transient(
+            lambda: self._ask(operation, query), sleep=self._sleep, patience_s=self._patience_s
+        )
+
+    def _ask(self, operation: Operation, query: Mapping[str, str]) -> Reply:
+        headers = {
+            "x-amz-access-token": self._access_token(),
+            "x-amz-date": self._now().strftime("%Y%m%dT%H%M%SZ"),
+            "user-agent": USER_AGENT,
+            "accept": "application/json",
+        }
+        try:
+            answer = self._session.get(
+                self._endpoint + operation.path,
+                params=dict(query),
+                headers=headers,
+                timeout=self._timeout_s,
+                allow_redirects=False,
+            )
+        except requests.RequestException as lost:
+            # The exception's own text may hold the whole address with its query; its type says enough.
+            raise TransportError(f"No answer to {operation.name} from Amazon ({type(lost).__name__}).") from None
+        if answer.status_code == 200:
+            return Reply(answer.content, answer.headers.get("x-amzn-RequestId", ""))
+        error = classify(read_refusal("sp-api", answer.status_code, answer.content, answer.headers))
+        if isinstance(error, ThrottledError):
+            error.retry_after_s = 1 / (operation.rate_per_s * self._rate_scale)
+        raise error

@@ -1,0 +1,90 @@
+"""searchOrders, Orders API v2026-01-01: one page of a window at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from include.clock import format_utc
+from include.errors import ContractError
+from include.spapi.client import SellingPartnerClient
+from include.spapi.operations import SEARCH_ORDERS
+
+
+@dataclass(frozen=True, slots=True)
+class OrdersQuery:
+    """What a window asks for; the same for every page of it, as Amazon demands of a pagination token.
+
+    Attributes:
+        last_updated_after_utc: Lower bound, inclusive.
+        last_updated_before_utc: Upper bound, inclusive, at least two minutes ago.
+        marketplace_ids: At most 50.
+        included_data: Amazon's words for the parts of an order.
+    """
+
+    last_updated_after_utc: datetime
+    last_updated_before_utc: datetime
+    marketplace_ids: tuple[str, ...]
+    included_data: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OrdersPage:
+    """One page of answers.
+
+    Attributes:
+        body: The page as Amazon sent it.
+        orders: How many orders it holds, 0 to 100.
+        next_token: Asks for the next page within 24 hours; None on the last page.
+        last_updated_before_utc: The bound Amazon says it used, None where it says none.
+        request_id: Amazon's id of the request.
+    """
+
+    body: bytes
+    orders: int
+    next_token: str | None
+    last_updated_before_utc: datetime | None
+    request_id: str
+
+
+class _Pagination(msgspec.Struct, rename="camel"):
+    next_token: str | None = None
+
+
+class _Envelope(msgspec.Struct, rename="camel"):
+    orders: list[msgspec.Raw]
+    pagination: _Pagination | None = None
+    last_updated_before: datetime | None = None
+
+
+_envelope = msgspec.json.Decoder(_Envelope)
+
+
+def search_orders(client: SellingPartnerClient, query: OrdersQuery, next_token: str | None) -> OrdersPage:
+    """Ask for one page; without a token the first, with the previous page's token the next.
+
+    Raises:
+        ContractError: The answer is not the documented envelope; the message names the JSON path.
+        SellerOrdersError: As `SellingPartnerClient.get` says.
+    """
+    parameters = {
+        "lastUpdatedAfter": format_utc(query.last_updated_after_utc),
+        "lastUpdatedBefore": format_utc(query.last_updated_before_utc),
+        "marketplaceIds": ",".join(query.marketplace_ids),
+        "includedData": ",".join(query.included_data),
+        "maxResultsPerPage": "100",
+    }
+    if next_token is not None:
+        parameters["paginationToken"] = next_token
+    reply = client.get(SEARCH_ORDERS, {name: value for name, value in parameters.items() if value})
+    try:
+        envelope = _envelope.decode(reply.body)
+    except msgspec.MsgspecError as problem:
+        raise ContractError(f"searchOrders: {problem}.", request_id=reply.request_id) from None
+    bound = envelope.last_updated_before
+    if bound is not None and bound.tzinfo is None:
+        raise ContractError("searchOrders: `$.lastUpdatedBefore` has no time zone.", request_id=reply.request_id)
+    token = envelope.pagination.next_token if envelope.pagination else None
+    return OrdersPage(reply.body, len(envelope.orders), token or None, bound, reply.request_id)

@@ -1,0 +1,64 @@
+"""Connections to the warehouse, and the lock that keeps two workers off one seller."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+
+from include.errors import SettingsError, TransientError, TransportError
+
+Connection = psycopg.Connection[tuple[object, ...]]
+CONNECT_TIMEOUT_S = 10
+
+
+def connect(dsn: str) -> Connection:
+    """Open an autocommit connection in UTC; a block that must be whole says `with connection.transaction()`.
+
+    Raises:
+        SettingsError: No address is set, or the server refuses the login.
+        TransportError: The server does not answer.
+    """
+    if not dsn:
+        raise SettingsError("WAREHOUSE_DSN is not set.", remedy="Set it to the warehouse's postgresql:// address.")
+    try:
+        return psycopg.connect(
+            dsn,
+            autocommit=True,
+            connect_timeout=CONNECT_TIMEOUT_S,
+            application_name="seller_orders",
+            options="-c timezone=UTC",
+        )
+    except psycopg.ProgrammingError:
+        # Its text quotes the address, password and all.
+        raise SettingsError(
+            "WAREHOUSE_DSN is not a PostgreSQL address.", remedy="Write it as postgresql://user:password@host/database."
+        ) from None
+    except psycopg.OperationalError as refused:
+        if "authentication failed" in str(refused) or "does not exist" in str(refused):
+            raise SettingsError(
+                "The warehouse refuses the login of WAREHOUSE_DSN.", remedy="Check user, password and database in it."
+            ) from None
+        # A password with an `@` of its own is read as part of the host, and the refusal quotes the host.
+        raise TransportError("The warehouse does not answer.") from None
+
+
+@contextmanager
+def seller_lock(connection: Connection, seller_id: str) -> Iterator[None]:
+    """Hold the seller's advisory lock, so that a try that outlived its worker cannot mix with the next one.
+
+    The lock goes with the connection, so a killed process leaves none.
+
+    Raises:
+        TransientError: Another session holds it.
+    """
+    key = f"seller_orders/{seller_id}"
+    held = connection.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (key,)).fetchone()
+    if held is None or not held[0]:
+        raise TransientError(f"Another run is still working on seller {seller_id}.", retry_after_s=60)
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (key,))

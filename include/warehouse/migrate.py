@@ -1,0 +1,29 @@
+"""Bring a warehouse to the newest shape; safe to run again, several at once take turns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+
+from include.warehouse.connection import connect
+
+MIGRATION_LOCK = "seller_orders/migrations"
+
+
+def migrate(dsn: str) -> None:
+    """Apply every migration that the database does not have yet.
+
+    The login must own the database. The role `analyst` must exist, or the login must be allowed to create it.
+
+    Raises:
+        SettingsError: No address, or the login is refused.
+        TransportError: The server does not answer.
+    """
+    with connect(dsn) as connection:
+        connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (MIGRATION_LOCK,))
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        config.attributes["dsn"] = dsn
+        command.upgrade(config, "head")

@@ -1,0 +1,104 @@
+"""What every test may use: a real PostgreSQL for the session, an own migrated warehouse for each test that asks."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from include.local_stack.ports import free_port
+from include.local_stack.postgres import PostgresServer, ensure_database, ensure_role, find_binaries
+from include.warehouse.connection import Connection, connect
+from include.warehouse.migrate import migrate
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A PostgreSQL server with the project's roles and a migrated template, ended with the session."""
+    settings = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+    folder = tmp_path_factory.mktemp("postgres") / "data"
+    with PostgresServer(folder, find_binaries(), free_port(), "superuser", settings=settings) as server:
+        ensure_role(server, "analyst", "analyst")
+        ensure_database(server, "template_warehouse", "loader", "loader")
+        migrate(server.dsn("template_warehouse", user="loader", password="loader"))
+        yield server
+
+
+@pytest.fixture
+def warehouse_dsn(postgres: PostgresServer) -> Iterator[str]:
+    """A migrated warehouse of this test alone, as its owner."""
+    name = f"warehouse_{next(_numbers)}"
+    with psycopg.connect(postgres.dsn(), autocommit=True) as administration:
+        administration.execute(f"CREATE DATABASE {name} TEMPLATE template_warehouse OWNER loader STRATEGY file_copy")
+        yield postgres.dsn(name, user="loader", password="loader")
+        administration.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def warehouse(warehouse_dsn: str) -> Iterator[Connection]:
+    """A connection to this test's warehouse."""
+    with connect(warehouse_dsn) as connection:
+        yield connection
+
+
+@pytest.fixture
+def analyst_dsn(warehouse_dsn: str) -> str:
+    """This test's warehouse, as the role that only reads."""
+    return warehouse_dsn.replace("loader:loader@", "analyst:analyst@")
+
+
+@pytest.fixture(scope="session")
+def project_root() -> Path:
+    """The folder that holds dags, include, plugins and tests."""
+    return Path(__file__).resolve().parent.parent
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hold `make test-fast` to its word: it imports no Airflow."""
+    if "not airflow" in session.config.option.markexpr and "airflow" in sys.modules:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        sys.stderr.write("\nA test that is not marked `airflow` imported Airflow.\n")
+
+
+@pytest.fixture(scope="session")
+def amazon_models(project_root: Path) -> Path:
+    """The folder of Amazon's published models."""
+    return _amazon_models(project_root)
+
+
+def _amazon_models(root: Path) -> Path:
+    return Path(os.environ.get("AMAZON_MODELS_DIR") or root.parent / "shared" / "amazon-models")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip, and say so, what reads Amazon's models where they are not at hand; nothing else may ever skip."""
+    folder = _amazon_models(config.rootpath)
+    if not folder.is_dir():
+        skip = pytest.mark.skip(reason=f"needs_amazon_models: there is no {folder}")
+        for item in items:
+            if item.get_closest_marker("needs_amazon_models"):
+                item.add_marker(skip)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Point Airflow at a home of its own before anything can import it; nobody's own settings reach the tests."""
+    for name in [name for name in os.environ if name.startswith("AIRFLOW")]:
+        del os.environ[name]
+    home = Path(tempfile.mkdtemp(prefix="seller-orders-airflow-"))
+    config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
+    os.environ |= {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(config.rootpath / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(config.rootpath / "plugins"),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+    }

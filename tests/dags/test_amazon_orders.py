@@ -1,0 +1,101 @@
+"""The sellers' DAGs as Airflow sees them: one an entry, the right shape, nothing that changes between two parses."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.airflow
+
+TWO_BROKEN = """
+sellers:
+  - {id: acme, name: Acme, region: eu, marketplaces: [DE], contacts: [a@acme.example], language: de, timezone: Europe/Berlin}
+  - {id: globex, name: Globex, region: europe, marketplaces: [DE], contacts: [a@g.example], language: de, timezone: UTC}
+  - {id: "NOT USABLE", name: Nobody, region: na, marketplaces: [US], contacts: [a@n.example], language: en, timezone: UTC}
+"""
+
+
+def test_each_shipped_seller_has_a_dag_and_nothing_fails_to_import(dag_bag):
+    bag = dag_bag()
+    assert bag.import_errors == {}
+    assert sorted(bag.dags) == [
+        "amazon_orders__first_steps",
+        "amazon_orders__grossmarkt_technik",
+        "amazon_orders__harbour_goods",
+        "amazon_orders__maple_trail",
+        "amazon_orders__nordlicht_kerzen",
+        "amazon_orders__sakura_kitchen",
+    ]
+
+
+def test_a_dag_validates_then_extracts_then_loads_and_ends_in_a_leaf_without_outlet(dag_bag, sellers_file):
+    sellers_file()
+    dag = dag_bag().dags["amazon_orders__acme"]
+    chain = ["validate_authorization", "extract_orders", "load_orders", "complete"]
+    assert [task.task_id for task in dag.topological_sort()] == chain
+    assert [dag.get_task(task_id).downstream_task_ids for task_id in chain] == [{i} for i in chain[1:]] + [set()]
+    assert [asset.name for asset in dag.get_task("load_orders").outlets] == ["amazon_orders/acme"]
+    assert dag.get_task("complete").outlets == []
+
+
+def test_a_dag_runs_nightly_at_the_sellers_minute_one_run_at_a_time_and_needs_nobody_to_unpause_it(
+    dag_bag, sellers_file
+):
+    sellers_file()
+    dag = dag_bag().dags["amazon_orders__acme"]
+    assert (dag.timetable.expression, str(dag.timetable.timezone)) == ("15 3 * * *", "Europe/Berlin")
+    assert (dag.catchup, dag.max_active_runs, dag.is_paused_upon_creation) == (False, 1, False)
+    assert dag.tags == {"amazon-orders", "region:eu"}
+    assert "When a task is red" in dag.doc_md
+    assert "Acme" in dag.doc_md
+
+
+def test_a_broken_entry_keeps_a_marked_dag_and_leaves_the_others_alone(dag_bag, sellers_file):
+    sellers_file(TWO_BROKEN)
+    bag = dag_bag()
+    assert bag.import_errors == {}
+    assert sorted(bag.dags) == ["amazon_orders__acme", "amazon_orders__entry_3", "amazon_orders__globex"]
+    globex = bag.dags["amazon_orders__globex"]
+    assert "misconfigured" in globex.tags
+    assert "misconfigured" in globex.dag_display_name
+    assert "region is 'europe'" in globex.doc_md
+    assert "misconfigured" not in bag.dags["amazon_orders__acme"].tags
+
+
+def test_a_broken_entrys_first_task_says_seller_field_and_what_is_expected(dag_bag, sellers_file):
+    sellers_file(TWO_BROKEN)
+    validate = dag_bag().dags["amazon_orders__globex"].get_task("validate_authorization")
+    with pytest.raises(Exception, match=r"globex.*region is 'europe'; expected one of eu, na, fe"):
+        validate.python_callable()
+
+
+def test_a_file_that_is_no_yaml_is_an_import_error_with_line_and_column(dag_bag, sellers_file):
+    sellers_file("sellers:\n  - id: [acme\n  name: x\n")
+    (error,) = dag_bag().import_errors.values()
+    assert "line 3" in error
+    assert "column" in error
+
+
+def test_a_task_process_parses_its_own_dag_only(dag_bag, monkeypatch):
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "amazon_orders__maple_trail")
+    assert list(dag_bag().dags) == ["amazon_orders__maple_trail"]
+
+
+def test_two_parses_give_the_same_dag_so_no_version_is_made_for_nothing(dag_bag, sellers_file):
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    sellers_file()
+    first, second = (
+        DagSerialization.serialize_dag(dag_bag().dags["amazon_orders__acme"]) for _ in range(2)
+    )
+    assert first == second
+
+
+def test_parsing_reads_neither_variables_nor_connections(dag_bag, monkeypatch):
+    from airflow.sdk import BaseHook, Variable
+
+    def refuse(*_args, **_kwargs):
+        raise AssertionError("read while parsing")
+
+    monkeypatch.setattr(BaseHook, "get_connection", refuse)
+    monkeypatch.setattr(Variable, "get", refuse)
+    assert dag_bag().import_errors == {}

@@ -1,0 +1,72 @@
+"""A shop that answers searchOrders in memory: a fake client for tests that need many runs and no HTTP.
+
+It holds the states an order went through and answers with the newest of the present; the fake Amazon is the real
+thing, this is the smallest that can still catch a lost or doubled order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+from include.clock import Now, format_utc
+from include.errors import ContractError
+from include.spapi.client import Reply
+from include.spapi.operations import SEARCH_ORDERS, Operation
+from tests.payloads.orders import a_page, an_order
+
+TOKEN_LIFE = timedelta(hours=24)
+
+
+class Shop:
+    """One seller's orders at Amazon.
+
+    Args:
+        now: Amazon's clock.
+        page_size: Orders a page.
+        bound_lag: How far the bound that a reply names lies before the one that was sent.
+    """
+
+    def __init__(self, now: Now, *, page_size: int = 2, bound_lag: timedelta = timedelta(0)) -> None:
+        self.now = now
+        self.page_size = page_size
+        self.bound_lag = bound_lag
+        self.updated: dict[str, datetime] = {}
+        self.asked: list[dict[str, str]] = []
+        self.before_answer: Callable[[], None] = lambda: None
+
+    def change(self, number: int) -> None:
+        """Place order `number`, or change it, now."""
+        self.updated[f"303-0000000-{number:07d}"] = self.now()
+
+    def get(self, operation: Operation, query: Mapping[str, str]) -> Reply:
+        """Answer one page as `SellingPartnerClient.get` does."""
+        assert operation is SEARCH_ORDERS
+        self.asked.append(dict(query))
+        self.before_answer()
+        start, end = (datetime.fromisoformat(query[name]) for name in ("lastUpdatedAfter", "lastUpdatedBefore"))
+        assert end <= self.now() - timedelta(minutes=2), "Amazon refuses a bound younger than two minutes"
+        end -= self.bound_lag
+        after = self._read_token(query.get("paginationToken"))
+        found = sorted((utc, name) for name, utc in self.updated.items() if start <= utc <= end and (utc, name) > after)
+        page, rest = found[: self.page_size], found[self.page_size :]
+        token = f"{page[-1][0].isoformat()} {page[-1][1]} {self.now().isoformat()}" if rest else None
+        orders = [an_order(name, updated=utc.isoformat(), amount=self.amount(name, utc)) for utc, name in page]
+        return Reply(a_page(*orders, next_token=token, last_updated_before=format_utc(end)), "request-1")
+
+    def _read_token(self, token: str | None) -> tuple[datetime, str]:
+        if token is None:
+            return datetime.min.replace(tzinfo=self.now().tzinfo), ""
+        utc, name, issued = token.split()
+        if self.now() - datetime.fromisoformat(issued) >= TOKEN_LIFE:
+            raise ContractError("The paginationToken you have submitted is not valid.")
+        return datetime.fromisoformat(utc), name
+
+    @staticmethod
+    def amount(name: str, utc: datetime) -> str:
+        """A price that tells the states of an order apart."""
+        return f"{int(name[-7:])}.{int(utc.timestamp() * 1000) % 10**9:09d}"
+
+    def truth(self, through_utc: datetime) -> dict[str, tuple[datetime, str]]:
+        """The orders last changed up to an instant: when, and for how much."""
+        return {name: (utc, self.amount(name, utc)) for name, utc in self.updated.items() if utc <= through_utc}
