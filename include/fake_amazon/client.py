@@ -186,10 +186,10 @@ class FakeAmazonClient:
         """Begin counting anew."""
         self._ask("DELETE", "/control/calls")
 
-    def _ask(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON of any shape
+    def _ask(self, method: str, path: str, body: object = None) -> Any:
         return self._send(method, path, None if body is None else json.dumps(body, ensure_ascii=False).encode())
 
-    def _send(self, method: str, path: str, body: bytes | None) -> Any:  # noqa: ANN401 - JSON of any shape
+    def _send(self, method: str, path: str, body: bytes | None) -> Any:
         headers = {"Content-Type": "application/json"}
         request = urllib.request.Request(self.base_url + path, body, headers, method=method)  # noqa: S310 - own address
         try:

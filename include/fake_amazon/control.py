@@ -47,8 +47,8 @@ class _OrdersBody(msgspec.Struct):
 
 class _UpdateBody(msgspec.Struct):
     at_utc: Instant | None = None
-    changes: Raw | None = None
-    order: Raw | None = None
+    changes: Raw = Raw()
+    order: Raw = Raw()
 
 
 class _CancelBody(msgspec.Struct):
@@ -122,17 +122,17 @@ def _add_orders(world: World, request: Request, body: bytes) -> object:
 
 def _update_order(world: World, request: Request, body: bytes) -> object:
     wanted = msgspec.json.decode(body, type=_UpdateBody)
-    text = wanted.order if wanted.order is not None else wanted.changes
-    if text is None:
+    text = bytes(wanted.order) or bytes(wanted.changes)
+    if not text.startswith(b"{"):
         raise ChangeError("Give either `changes`, a merge patch, or `order`, a full one.")
     path = request.path_params
     world.change(
         UpdateOrder(
             path["shop_id"],
             path["order_id"],
-            Raw(msgspec.json.format(bytes(text), indent=-1)),
+            Raw(msgspec.json.format(text, indent=-1)),
             (wanted.at_utc or world.clock.now()).astimezone(UTC),
-            full=wanted.order is not None,
+            full=bool(bytes(wanted.order)),
         )
     )
     return {}

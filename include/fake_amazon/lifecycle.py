@@ -36,10 +36,10 @@ def plan_steps(dice: Dice, created_utc: datetime, fulfilled_by: str, item_count:
     fate = dice.roll()
     at_utc = created_utc + span_ms(dice.between(0.5, 45) * _MINUTE_MS)
     steps = [Step(created_utc, "placed", "PENDING")]
-    if fate < 0.02:  # noqa: PLR2004 - two in a hundred payments fail
+    if fate < 0.02:
         return (*steps, Step(at_utc, "cancelled", "CANCELLED"))
     steps.append(Step(at_utc, "paid", "UNSHIPPED"))
-    if fate < 0.05:  # noqa: PLR2004 - three more buyers change their minds
+    if fate < 0.05:
         return (*steps, Step(at_utc + span_ms(dice.between(0.2, 8) * _HOUR_MS), "cancelled", "CANCELLED"))
     shipping_items = item_count
     if item_count > 1 and dice.chance(0.05):

@@ -48,6 +48,7 @@ def packages(
         steps: What has happened so far.
         quantities: Shipped quantity by order item id; the partial shipment holds all but the last of the items
             once the final one has left.
+        shop: The sender.
     """
     shipments = [step for step in steps if step.kind in ("part_shipped", "shipped")]
     delivered = any(step.kind == "delivered" for step in steps)

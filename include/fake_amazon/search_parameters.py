@@ -21,7 +21,7 @@ from include.fake_amazon.marketplaces import BY_ID
 INDEX_LAG = timedelta(minutes=2)
 _INSTANTS = ("createdAfter", "createdBefore", "lastUpdatedAfter", "lastUpdatedBefore")
 _STATUSES = frozenset(
-    "PENDING_AVAILABILITY PENDING UNSHIPPED PARTIALLY_SHIPPED SHIPPED CANCELLED UNFULFILLABLE".split()
+    {"PENDING_AVAILABILITY", "PENDING", "UNSHIPPED", "PARTIALLY_SHIPPED", "SHIPPED", "CANCELLED", "UNFULFILLABLE"}
 )
 _FULFILLED_BY = frozenset({"MERCHANT", "AMAZON"})
 _MOST_MARKETPLACES = 50

@@ -105,7 +105,7 @@ def serve(world: World) -> Iterator[RunningFake]:
 
 
 @contextmanager
-def serve_in_thread(  # noqa: PLR0913 - the options of a world, all with defaults
+def serve_in_thread(
     *,
     seed: int = 1,
     shops: Iterable[Shop] | None = None,

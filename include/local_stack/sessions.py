@@ -140,8 +140,12 @@ def _is_recorded(process: psutil.Process, recorded: RecordedProcess) -> bool:
 
 
 def _age_gap_s(process: psutil.Process, recorded: RecordedProcess) -> float:
+    return _create_time(process) - recorded.create_time
+
+
+def _create_time(process: psutil.Process) -> float:
     try:
-        return float(process.create_time() - recorded.create_time)
+        return float(process.create_time())
     except psutil.Error:
         return float("-inf")
 
@@ -197,7 +201,8 @@ def _in_first_group(process: psutil.Process) -> bool:
 
 
 def _signal(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
-    for process in processes:
+    # The eldest first: a parent that hears of its child's end before its own would take it for an accident.
+    for process in sorted(processes, key=lambda one: (_create_time(one), one.pid)):
         try:
             process.send_signal(number)
         except psutil.Error:

@@ -15,6 +15,7 @@ from include.local_stack import postgres_binaries
 from include.local_stack.ports import free_port
 from include.local_stack.postgres import PostgresBinaries, PostgresServer, find_binaries
 
+PROJECT_ROOT = Path(__file__).resolve().parents[3]
 PASSWORD = "wörd/@:' %20"
 Serve = Callable[..., PostgresServer]
 Spawn = Callable[..., "subprocess.Popen[str]"]
@@ -85,6 +86,7 @@ def spawn() -> Iterator[Spawn]:
             [sys.executable, "-c", code, *arguments],
             stdout=subprocess.PIPE,
             text=True,
+            cwd=PROJECT_ROOT,
             env=env,
             start_new_session=True,
         )

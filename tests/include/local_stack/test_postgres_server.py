@@ -19,6 +19,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from include.errors import SettingsError
 from include.local_stack.postgres import PostgresBinaries, PostgresServer
+from include.local_stack.waiting import wait_until
 
 Serve = Callable[..., PostgresServer]
 Spawn = Callable[..., "subprocess.Popen[str]"]
@@ -42,7 +43,14 @@ def kept_row(server: PostgresServer) -> object:
 def kill_hard(*processes: psutil.Process) -> None:
     for process in processes:
         process.kill()
-    psutil.wait_procs(processes, timeout=5)
+    assert wait_until(lambda: not any(is_alive(process) for process in processes), 10)
+
+
+def is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def running(server: PostgresServer) -> psutil.Process:

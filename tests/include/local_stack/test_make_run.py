@@ -1,0 +1,337 @@
+"""`make run` as a person meets it: every process real, in a folder and on ports of its own.
+
+One story told in order, because a start of Airflow costs half a minute: run once, run again and stay, look around,
+kill everything, run once more.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+import pytest
+import requests
+
+from include.airflow_gateway.gateway import AirflowGateway
+from include.fake_amazon.client import FakeAmazonClient
+from include.local_stack.ports import free_port
+from include.local_stack.sessions import RUN_MARK
+from include.local_stack.waiting import wait_until
+
+pytestmark = [pytest.mark.airflow, pytest.mark.stack, pytest.mark.timeout(600)]
+
+PATIENCE_S = 300.0
+DEMO_SELLERS = {
+    "nordlicht_kerzen",
+    "harbour_goods",
+    "maple_trail",
+    "sakura_kitchen",
+    "grossmarkt_technik",
+    "first_steps",
+}
+BROKEN_ENTRY = """
+  - id: typo_shop
+    name: Typo Shop
+    region: europe
+    marketplaces: [DE]
+    contacts: [owner@typo.example]
+    language: en
+    timezone: Europe/Berlin
+"""
+
+
+@dataclass
+class Machine:
+    """A run folder, ports, and a sellers.yaml of its own."""
+
+    root: Path
+    folder: Path
+    environment: dict[str, str]
+
+    @property
+    def run_dir(self) -> Path:
+        return self.folder / "run folder"
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "include.local_stack", *arguments],
+            cwd=self.root,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run_once(self) -> tuple[int, str]:
+        with self.start("run", "--once") as process:
+            output, _ = process.communicate(timeout=PATIENCE_S)
+        return process.returncode, output
+
+    def summary(self) -> dict[str, dict]:
+        sellers = json.loads((self.run_dir / "summary.json").read_text())["sellers"]
+        return {seller["seller_id"]: seller for seller in sellers}
+
+    def passwords(self) -> dict[str, str]:
+        return json.loads((self.run_dir / "passwords.json").read_text())
+
+    def analyst_dsn(self) -> str:
+        return f"postgresql://analyst:{self.passwords()['analyst']}@127.0.0.1:{self.environment['WAREHOUSE_PORT']}/warehouse"
+
+    def gateway(self) -> AirflowGateway:
+        return AirflowGateway(self.ui_url, "admin", self.passwords()["ui"])
+
+    @property
+    def ui_url(self) -> str:
+        return f"http://127.0.0.1:{self.environment['UI_PORT']}"
+
+    @property
+    def amazon(self) -> FakeAmazonClient:
+        return FakeAmazonClient(f"http://127.0.0.1:{self.environment['FAKE_AMAZON_PORT']}")
+
+    def processes(self) -> list[psutil.Process]:
+        """Everything that works on this run folder or was started by it."""
+        return [process for process in psutil.process_iter() if self._is_ours(process)]
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        try:
+            environment = process.environ()
+            marks = (environment.get(RUN_MARK), environment.get("RUN_DIR"))
+            return str(self.run_dir) in marks or str(self.run_dir) in " ".join(process.cmdline())
+        except psutil.Error:
+            return False
+
+    def kill_everything(self) -> None:
+        for process in self.processes():
+            try:
+                process.kill()
+            except psutil.NoSuchProcess:
+                continue
+
+
+@pytest.fixture(scope="module")
+def machine(project_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    folder = tmp_path_factory.mktemp("machine")
+    sellers = folder / "sellers.yaml"
+    sellers.write_text((project_root / "include" / "sellers.yaml").read_text() + BROKEN_ENTRY)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    environment |= {
+        "RUN_DIR": str(folder / "run folder"),
+        "SELLERS_FILE": str(sellers),
+        "UI_PORT": str(free_port()),
+        "WAREHOUSE_PORT": str(free_port()),
+        "FAKE_AMAZON_PORT": str(free_port()),
+    }
+    machine = Machine(project_root, folder, environment)
+    yield machine
+    machine.kill_everything()
+
+
+@pytest.fixture(scope="module")
+def first_run(machine: Machine) -> str:
+    """What the first `make run ONCE=1` printed."""
+    code, output = machine.run_once()
+    assert code == 0, output
+    return output
+
+
+@dataclass
+class Serving:
+    """A `make run` that stays."""
+
+    process: subprocess.Popen[str]
+    output: str
+
+
+@pytest.fixture(scope="module")
+def serving(machine: Machine, first_run: str) -> Iterator[Serving]:
+    """The second run, which stays; it leaves with kill -9 of everything at once."""
+    with machine.start("run") as process:
+        said: list[str] = []
+        for line in process.stdout or ():
+            said.append(line)
+            if "Ctrl-C ends everything" in line:
+                break
+        assert process.poll() is None, "".join(said)
+        yield Serving(process, "".join(said))
+        machine.kill_everything()
+        process.kill()
+
+
+def test_a_first_run_loads_every_demo_seller_exactly_as_amazon_holds_it(first_run: str, machine: Machine):
+    summary = machine.summary()
+    assert set(summary) == DEMO_SELLERS
+    for facts in summary.values():
+        assert facts["run_state"] == "success"
+        assert (facts["orders"], facts["items"]) == (facts["truth_orders"], facts["truth_items"])
+        assert facts["amount_equal"] is True
+    assert summary["grossmarkt_technik"]["orders"] >= 5000
+    assert summary["first_steps"]["orders"] == 0
+
+
+def test_the_table_names_each_seller_and_what_was_not_run(first_run: str):
+    for seller_id in DEMO_SELLERS:
+        assert re.search(rf"^{seller_id} +(eu|na|fe) +success", first_run, re.MULTILINE)
+    assert "Not run: Seller typo_shop: region is 'europe'; expected one of eu, na, fe." in first_run
+
+
+def test_a_run_that_ended_leaves_no_process_behind(first_run: str, machine: Machine):
+    assert machine.processes() == []
+
+
+def test_a_second_run_keeps_the_data_and_tells_how_to_get_in(serving: Serving, machine: Machine):
+    assert machine.ui_url in serving.output
+    assert machine.passwords()["ui"] in serving.output
+    assert machine.analyst_dsn() in serving.output
+    assert all(facts["amount_equal"] for facts in machine.summary().values())
+
+
+def test_everything_listens_on_loopback_only(serving: Serving, machine: Machine):
+    listening = {
+        connection.laddr.ip
+        for process in machine.processes()
+        for connection in process.net_connections()
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert listening <= {"127.0.0.1", "::1"}
+    assert listening
+
+
+def test_the_analyst_reads_the_tables_and_nothing_else(serving: Serving, machine: Machine):
+    with psycopg.connect(machine.analyst_dsn(), autocommit=True) as analyst:
+        assert analyst.execute("SELECT count(*) FROM amazon.orders").fetchone() > (7000,)
+        for refused in ("DELETE FROM amazon.orders", "SELECT * FROM ops.watermark"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                analyst.execute(refused)
+
+
+def _ask_airflow(machine: Machine, path: str, body: dict | None = None) -> Any:
+    login = {"username": "admin", "password": machine.passwords()["ui"]}
+    token = requests.post(f"{machine.ui_url}/auth/token", json=login, timeout=30).json()["access_token"]
+    method = "GET" if body is None else "POST"
+    headers = {"Authorization": f"Bearer {token}"}
+    answer = requests.request(method, machine.ui_url + path, json=body, headers=headers, timeout=60)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def _test_connection(machine: Machine, body: dict) -> dict:
+    stored = _ask_airflow(machine, f"/api/v2/connections/{body['connection_id']}")
+    asked = {name: stored[name] for name in ("connection_id", "conn_type", "login", "password", "extra")} | body
+    return _ask_airflow(machine, "/api/v2/connections/test", asked)
+
+
+def test_the_test_button_asks_amazon_about_application_and_seller(serving: Serving, machine: Machine):
+    application = _test_connection(machine, {"connection_id": "amazon_application"})
+    assert application == {"status": True, "message": "Amazon accepts the application's client id and secret."}
+    seller = _test_connection(machine, {"connection_id": "amazon_seller_nordlicht_kerzen"})
+    assert seller["status"] is True
+    assert "DE, FR, IT, ES" in seller["message"]
+
+
+def test_the_test_button_says_who_must_act_on_a_refusal(serving: Serving, machine: Machine):
+    application = _test_connection(machine, {"connection_id": "amazon_application", "password": "wrong"})
+    assert application["status"] is False
+    assert "invalid_client" in application["message"]
+    seller = _test_connection(machine, {"connection_id": "amazon_seller_maple_trail", "password": "Atzr|wrong"})
+    assert seller["status"] is False
+    assert "must authorize the application again" in seller["message"]
+    assert "Atzr|wrong" not in seller["message"]
+
+
+def test_both_connection_types_have_a_form_of_their_own(serving: Serving, machine: Machine):
+    forms = _ask_airflow(machine, "/ui/connections/hook_meta")
+    ours = {form["connection_type"]: form for form in forms if form["connection_type"].startswith("amazon_sp_")}
+    assert set(ours) == {"amazon_sp_application", "amazon_sp_seller"}
+    assert "region" in ours["amazon_sp_seller"]["extra_fields"]
+    assert "client_secret_made_on" in ours["amazon_sp_application"]["extra_fields"]
+
+
+def test_a_broken_entrys_run_fails_in_its_first_task(serving: Serving, machine: Machine):
+    gateway = machine.gateway()
+    dag_id, run_id = "amazon_orders__typo_shop", "by_hand"
+    gateway.trigger_run(dag_id, run_id)
+    assert wait_until(lambda: gateway.run(dag_id, run_id)["state"] == "failed", 60, interval_s=0.5)
+    assert gateway.task_states(dag_id, run_id) == {
+        "validate_authorization": "failed",
+        "extract_orders": "upstream_failed",
+        "load_orders": "upstream_failed",
+        "complete": "upstream_failed",
+    }
+
+
+def test_a_run_tells_the_asset_how_many_rows_and_how_far(serving: Serving, machine: Machine):
+    events = _ask_airflow(machine, "/api/v2/assets/events?order_by=timestamp&limit=100")["asset_events"]
+    first = next(event for event in events if event["source_dag_id"] == "amazon_orders__sakura_kitchen")
+    assert first["extra"]["rows"] > 100
+    assert first["extra"]["watermark"].endswith("Z")
+
+
+def test_a_second_run_at_the_same_time_is_refused_in_one_sentence(serving: Serving, machine: Machine):
+    code, output = machine.run_once()
+    assert code == 1
+    assert "Already running" in output
+    assert "Traceback" not in output
+
+
+def test_a_busy_port_is_named_with_its_holder_and_the_way_out(serving: Serving, machine: Machine, tmp_path: Path):
+    other = Machine(machine.root, tmp_path, {**machine.environment, "RUN_DIR": str(tmp_path / "run folder")})
+    code, output = other.run_once()
+    assert code == 1
+    assert re.search(r"Port \d+ \(Airflow's UI\) is in use by .*; stop it, or choose another with UI_PORT=", output)
+
+
+def test_no_secret_is_in_any_log(serving: Serving, machine: Machine):
+    application = machine.amazon.application()
+    secrets = {application.client_secret, *(machine.passwords().values())}
+    secrets |= {machine.amazon.authorize(seller_id).refresh_token for seller_id in DEMO_SELLERS}
+    logs = [path for path in machine.run_dir.rglob("*.log*") if path.is_file()]
+    assert any("extract_orders" in str(path) for path in logs)
+    for log in logs:
+        text = log.read_text(errors="replace")
+        assert not [secret for secret in secrets if secret in text], log
+        assert "Atza|" not in text, log
+
+
+def test_after_a_change_at_amazon_and_a_kill_of_everything_the_next_run_is_right_again(
+    serving: Serving, machine: Machine
+):
+    through = re.search(r"^first_steps .* (\S+Z) ", serving.output, re.MULTILINE)
+    assert through
+    just_after_utc = datetime.fromisoformat(through[1]) + timedelta(seconds=1)
+    added = {
+        "orderId": "306-1234567-7654321",
+        "createdTime": just_after_utc.isoformat(),
+        "lastUpdatedTime": just_after_utc.isoformat(),
+        "salesChannel": {"channelName": "AMAZON", "marketplaceId": "ATVPDKIKX0DER", "marketplaceName": "Amazon.com"},
+        "orderItems": [{"orderItemId": "1", "quantityOrdered": 2, "product": {"asin": "B000000001"}}],
+    }
+    machine.amazon.add_orders("first_steps", [added])
+    machine.kill_everything()
+    serving.process.wait(timeout=10)
+    assert wait_until(lambda: not machine.processes(), 10)
+
+    code, output = machine.run_once()
+
+    assert code == 0, output
+    assert machine.summary()["first_steps"]["orders"] == 1
+    assert all(facts["amount_equal"] for facts in machine.summary().values())
+    assert machine.processes() == []
+
+
+def test_cleaning_deletes_what_was_made_and_nothing_else(serving: Serving, machine: Machine):
+    (machine.run_dir / "somebody's notes").write_text("keep me")
+    with machine.start("clean") as process:
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, output
+    assert [path.name for path in machine.run_dir.iterdir()] == ["somebody's notes"]

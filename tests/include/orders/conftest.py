@@ -1,0 +1,105 @@
+"""What the tests of orders share: a seller, a clock moved by hand, and pages put where an extraction leaves them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, time
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from include.local_stack.postgres import PostgresServer
+from include.orders import windows
+from include.orders.landing import page_url, write_page
+from include.sellers.marketplaces import by_country
+from include.sellers.registry import Seller
+from include.settings import Settings
+from include.warehouse.connection import Connection
+from tests.payloads.clocks import HandClock
+
+Land = Callable[..., windows.Window]
+
+
+@pytest.fixture(scope="module")
+def shared_dsn(postgres: PostgresServer, request: pytest.FixtureRequest) -> Iterator[str]:
+    """One warehouse for a module: making one for each of its many short tests would take longer than the tests."""
+    name = f"orders_{request.path.stem}"
+    with psycopg.connect(postgres.dsn(), autocommit=True) as administration:
+        administration.execute(f"CREATE DATABASE {name} TEMPLATE template_warehouse OWNER loader STRATEGY file_copy")
+        yield postgres.dsn(name, user="loader", password="loader")
+        administration.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def warehouse_dsn(shared_dsn: str) -> str:
+    """The module's warehouse, emptied."""
+    with psycopg.connect(shared_dsn, autocommit=True) as owner:
+        owner.execute("TRUNCATE amazon.orders, ops.extraction_window, ops.watermark CASCADE")
+    return shared_dsn
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    """A clock that stands at noon of 5 October 2026 until moved."""
+    return HandClock()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings whose landing is this test's folder."""
+    return Settings(raw_url=f"file://{tmp_path / 'raw'}")
+
+
+@pytest.fixture
+def seller() -> Seller:
+    """A German seller since 1 October 2026."""
+    germany = by_country("DE")
+    assert germany
+    return Seller(
+        seller_id="acme",
+        name="Acme",
+        region="eu",
+        marketplaces=(germany,),
+        contacts=("anna@acme.example",),
+        language="en",
+        timezone="Europe/Berlin",
+        run_at=time(3),
+        start_date=date(2026, 10, 1),
+        authorization="public",
+        personal_data=False,
+    )
+
+
+@pytest.fixture
+def land(warehouse: Connection, seller: Seller, settings: Settings, clock: HandClock) -> Land:
+    """Lands pages as one window that waits for its load, an hour after the one before."""
+
+    def land_pages(
+        *pages: bytes,
+        seller: Seller = seller,
+        extracted_utc: datetime | list[datetime] | None = None,
+        replied_bound_utc: datetime | None = None,
+    ) -> windows.Window:
+        clock.advance(hours=1)
+        window = windows.resume_or_open(warehouse, seller, settings, clock)
+        assert window
+        bounds = window.window_start_utc, window.window_end_utc
+        for number, body in enumerate(pages, start=1):
+            url = page_url(settings.raw_url, seller.seller_id, *bounds, number)
+            write_page(url, body)
+            read_utc = extracted_utc[number - 1] if isinstance(extracted_utc, list) else extracted_utc or clock()
+            window = windows.record_page(
+                warehouse,
+                window,
+                page_url=url,
+                orders=body.count(b'"orderId"'),
+                next_token=None if number == len(pages) else f"token {number}",
+                replied_bound_utc=replied_bound_utc,
+                extracted_utc=read_utc,
+            )
+        return window
+
+    return land_pages
+
+
