@@ -69,3 +69,7 @@ lock: $(STAMP) ## write requirements.txt anew from pyproject.toml, as of the day
 .PHONY: clean
 clean: ## delete the local data, logs and passwords (.run)
 	@$(if $(wildcard $(PY)),$(PY) -m include.local_stack clean,rm -rf .run)
+
+.PHONY: env
+env: ## write .env for docker compose, with fresh passwords and keys
+	@$(PYTHON) docker/make_env.py

@@ -129,6 +129,7 @@ class StackSettings:
         fake_amazon_port: The fake Amazon.
         postgres_bin: Folder with `initdb` and `postgres` to use instead of the embedded ones.
         order_files: By seller id, a file of Orders v2026-01-01 that the fake Amazon shows instead of its own orders.
+        ui_password: Password of Airflow's user admin where somebody else made it; "" where `make run` does.
     """
 
     run_dir: Path = PROJECT_ROOT / ".run"
@@ -137,6 +138,7 @@ class StackSettings:
     fake_amazon_port: int = 8091
     postgres_bin: Path | None = None
     order_files: Mapping[str, Path] = field(default_factory=dict)
+    ui_password: str = field(default="", repr=False)
 
 
 def load_stack_settings(environ: Mapping[str, str] | None = None) -> StackSettings:
@@ -162,6 +164,7 @@ def load_stack_settings(environ: Mapping[str, str] | None = None) -> StackSettin
         fake_amazon_port=port("FAKE_AMAZON_PORT", default.fake_amazon_port),
         postgres_bin=Path(postgres_bin) if postgres_bin else None,
         order_files=_order_files(env.get("ORDERS", "")),
+        ui_password=env.get("UI_PASSWORD", "").strip(),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -13,6 +13,7 @@ from include.fake_amazon.dice import digest_number
 from include.fake_amazon.marketplaces import BY_COUNTRY, REGIONS
 
 DEMO_SHOPS_FILE = Path(__file__).with_name("demo_shops.toml")
+LANGUAGES = ("de", "en", "ja")
 DEFAULT_OPENED = date(2026, 10, 1)
 _ID_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
@@ -41,10 +42,10 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     region: str
     marketplaces: tuple[str, ...]
     opened: date = DEFAULT_OPENED
-    orders_per_day: float = 5
-    launch_orders: int = 0
+    orders_per_day: Annotated[float, msgspec.Meta(ge=0)] = 5
+    launch_orders: Annotated[int, msgspec.Meta(ge=0)] = 0
     language: str = "en"
-    b2b_share: float = 0.1
+    b2b_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.1
 
     @property
     def opened_utc(self) -> datetime:
@@ -86,6 +87,8 @@ def make_shop(fields: dict[str, Any]) -> Shop:
         raise ShopsError("A shop has no shop_id.")
     if shop.region not in REGIONS:
         raise ShopsError(f"Shop {shop_id!r}: region is {shop.region!r}; expected one of {', '.join(REGIONS)}.")
+    if shop.language not in LANGUAGES:
+        raise ShopsError(f"Shop {shop_id!r}: language is {shop.language!r}; expected one of {', '.join(LANGUAGES)}.")
     for country in shop.marketplaces:
         if country not in BY_COUNTRY:
             raise ShopsError(f"Shop {shop_id!r}: Amazon has no marketplace {country!r}.")

@@ -1,4 +1,4 @@
-"""`python -m include.local_stack run [--once]`, `… psql` and `… clean`: what the Makefile's targets call."""
+"""`python -m include.local_stack run [--once]`, `… psql`, `… clean`: what the Makefile's targets call."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from types import FrameType
 
 from dotenv import load_dotenv
 
+from include.airflow_gateway.gateway import AirflowGateway
 from include.errors import SellerOrdersError, SettingsError
+from include.fake_amazon.client import FakeAmazonClient
 from include.local_stack.airflow_processes import UI_USER
 from include.local_stack.clean import clean
 from include.local_stack.connections import create_absent_connections
@@ -20,7 +22,7 @@ from include.local_stack.postgres import PostgresServer, find_binaries
 from include.local_stack.progress import Progress
 from include.local_stack.report import table, write_summary
 from include.local_stack.runs import run_sellers
-from include.local_stack.stack import ANALYST, Stack, running_stack
+from include.local_stack.stack import ANALYST, FAKE_AMAZON_PATIENCE_S, Stack, running_stack
 from include.local_stack.truth import compare_with_truth
 from include.local_stack.waiting import wait_until
 from include.sellers.registry import MisconfiguredSeller, Seller, load_sellers
@@ -39,6 +41,9 @@ def main(arguments: list[str] | None = None) -> int:
     run.add_argument("--once", action="store_true", help="end after the first run of every seller")
     commands.add_parser("psql", help="open the warehouse as the read-only role analyst, or print its address")
     commands.add_parser("clean", help="delete the local data, logs and passwords")
+    connections = commands.add_parser("connections", help="make absent Connections in an Airflow, for a fake Amazon")
+    connections.add_argument("--airflow", required=True, help="address of the api-server; UI_PASSWORD is its login")
+    connections.add_argument("--amazon", required=True, help="address of the fake Amazon")
     chosen = parser.parse_args(arguments)
     # What stands in .env counts here as it does for docker compose: below what the environment says.
     load_dotenv(PROJECT_ROOT / ".env")
@@ -51,6 +56,8 @@ def main(arguments: list[str] | None = None) -> int:
         if chosen.command == "clean":
             clean(settings.run_dir)
             return 0
+        if chosen.command == "connections":
+            return _connections(chosen.airflow, chosen.amazon, settings.ui_password)
         return _run(settings, once=chosen.once)
     except SellerOrdersError as problem:
         print(f"\n{problem}", file=sys.stderr)
@@ -109,6 +116,15 @@ def _serve(stack: Stack, progress: Progress) -> None:
 
     while not wait_until(something_died, 3600.0, interval_s=SERVE_POLL_S):
         pass
+
+
+def _connections(airflow_url: str, amazon_url: str, password: str) -> int:
+    amazon = FakeAmazonClient(amazon_url)
+    amazon.wait_until_ready(FAKE_AMAZON_PATIENCE_S)
+    sellers = [entry for entry in load_sellers(load_settings().sellers_file) if isinstance(entry, Seller)]
+    create_absent_connections(AirflowGateway(airflow_url, UI_USER, password), amazon, sellers)
+    print(f"Connections of {len(sellers)} sellers are in place.")
+    return 0
 
 
 def _psql(settings: StackSettings) -> int:

@@ -10,9 +10,14 @@ import pytest
 from include.fake_amazon.clock import Clock
 from include.fake_amazon.journal import JournalError
 from include.fake_amazon.server import serve_in_thread
+from include.fake_amazon.shops import make_shop
 from include.fake_amazon.world import World
 
 NOW = datetime(2026, 11, 10, 12, tzinfo=UTC)
+SHOPS = [
+    make_shop({"shop_id": shop_id, "region": "eu", "marketplaces": ["DE"], "orders_per_day": 1})
+    for shop_id in ("nordlicht_kerzen", "maple_trail", "harbour_goods", "first_steps")
+]
 
 
 @pytest.fixture
@@ -27,7 +32,7 @@ def start(state_dir):
     def serve():
         clock = Clock()
         clock.set(NOW, frozen=True)
-        return serve_in_thread(state_dir=state_dir, clock=clock)
+        return serve_in_thread(shops=SHOPS, state_dir=state_dir, clock=clock)
 
     return serve
 

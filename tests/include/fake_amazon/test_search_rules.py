@@ -110,7 +110,7 @@ def test_marketplaces_of_no_or_another_region_are_denied(seller, marketplace):
 @pytest.fixture(scope="module")
 def traders(fake):
     """A shop in Germany and France with orders of every status."""
-    fake.client.ensure_shop("traders", "eu", ["DE", "FR"], orders_per_day=60)
+    fake.client.ensure_shop("traders", "eu", ["DE", "FR"], orders_per_day=30)
     return "traders"
 
 

@@ -101,5 +101,3 @@ def land(warehouse: Connection, seller: Seller, settings: Settings, clock: HandC
         return window
 
     return land_pages
-
-

@@ -220,7 +220,8 @@ def test_what_amazon_does_not_tell_is_null(warehouse: Connection, land: Land) ->
     land(a_page(bare))
     assert load_orders(warehouse, "acme").items == 1
     assert rows(
-        warehouse, "SELECT grand_total_amount, currency_code, fulfillment_status, programs, ship_by_utc FROM amazon.orders"
+        warehouse,
+        "SELECT grand_total_amount, currency_code, fulfillment_status, programs, ship_by_utc FROM amazon.orders",
     ) == [(None, None, None, [], None)]
     assert rows(
         warehouse,
@@ -411,9 +412,7 @@ def test_windows_load_oldest_first_and_each_by_itself(warehouse: Connection, lan
     assert complete_through_utc(warehouse, "acme") == good.window_end_utc
 
 
-def test_a_seller_who_is_being_worked_on_is_left_alone(
-    warehouse: Connection, warehouse_dsn: str, land: Land
-) -> None:
+def test_a_seller_who_is_being_worked_on_is_left_alone(warehouse: Connection, warehouse_dsn: str, land: Land) -> None:
     land(a_page(an_order()))
     with connect(warehouse_dsn) as other, seller_lock(other, "acme"), pytest.raises(TransientError, match="acme"):
         load_orders(warehouse, "acme")

@@ -94,7 +94,9 @@ def test_a_start_date_that_has_not_come_leaves_nothing_to_do(
     assert resume_or_open(warehouse, seller, settings, clock) is None
 
 
-def test_a_window_asks_for_the_sellers_marketplaces_and_the_settings_data(open_window: Open, settings: Settings) -> None:
+def test_a_window_asks_for_the_sellers_marketplaces_and_the_settings_data(
+    open_window: Open, settings: Settings
+) -> None:
     query = open_window().query
     assert query.marketplace_ids == ("A1PA6795UKMFR9",)
     assert query.included_data == settings.included_data
@@ -219,9 +221,7 @@ def test_two_sellers_have_a_window_each(
     assert open_window().window_id != other.window_id
 
 
-def test_a_page_cannot_be_recorded_twice(
-    warehouse: Connection, open_window: Open, finish_page: Finish
-) -> None:
+def test_a_page_cannot_be_recorded_twice(warehouse: Connection, open_window: Open, finish_page: Finish) -> None:
     window = open_window()
     finish_page(window, "token")
     with pytest.raises(psycopg.errors.UniqueViolation):
@@ -370,9 +370,7 @@ def test_whatever_dies_when_every_order_arrives_once_and_no_instant_is_left_out(
         " WHERE (i.seller_id, i.order_id) = (o.seller_id, o.order_id)) FROM amazon.orders o WHERE seller_id = %s",
         (seller.seller_id,),
     ).fetchall()
-    assert {row[0]: row[1:] for row in loaded} == {
-        name: (*state, 1) for name, state in shop.truth(watermark).items()
-    }
+    assert {row[0]: row[1:] for row in loaded} == {name: (*state, 1) for name, state in shop.truth(watermark).items()}
     bounds = warehouse.execute(
         "SELECT window_start_utc, complete_through_utc, state FROM ops.extraction_window WHERE seller_id = %s"
         " ORDER BY window_id",

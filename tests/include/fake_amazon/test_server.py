@@ -1,0 +1,61 @@
+"""The server for tests: quick to start, clean to stop; and the application without any server."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from urllib.parse import urlsplit
+
+import pytest
+from starlette.testclient import TestClient
+
+from include.fake_amazon.app import create_app
+from include.fake_amazon.client import FakeAmazonError
+from include.fake_amazon.server import serve_in_thread
+from include.fake_amazon.shops import load_shops
+from include.fake_amazon.world import World
+
+
+def test_a_server_starts_in_less_than_three_tenths_of_a_second():
+    started = time.perf_counter()
+    with serve_in_thread() as fake:
+        assert fake.client.health()
+        assert time.perf_counter() - started < 0.3
+
+
+def test_a_server_leaves_no_thread_and_no_open_port_behind():
+    before = set(threading.enumerate())
+    with serve_in_thread() as fake:
+        address = urlsplit(fake.base_url)
+    assert set(threading.enumerate()) == before
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((address.hostname, address.port), timeout=1)
+    assert not fake.client.health()
+
+
+def test_two_servers_run_side_by_side():
+    with serve_in_thread(seed=1) as one, serve_in_thread(seed=2) as other:
+        assert one.client.application() != other.client.application()
+        assert one.base_url != other.base_url
+
+
+def test_the_application_answers_without_a_server():
+    client = TestClient(create_app(World(shops=[])))
+    assert client.get("/health").json()["status"] == "ok"
+    assert client.get("/eu/anything").status_code == 403
+    assert client.get("/anything").status_code == 404
+
+
+def test_the_demonstration_has_six_shops_in_three_regions_and_none_is_authorized_yet():
+    with serve_in_thread() as fake:
+        shops = {shop["shop_id"]: shop for shop in fake.client.shops()}
+    assert {shop["region"] for shop in shops.values()} == {"eu", "na", "fe"}
+    assert len(shops) == len(load_shops()) == 6
+    assert shops["grossmarkt_technik"]["launch_orders"] == 5000
+    assert not any(shop["authorized"] for shop in shops.values())
+
+
+def test_an_unexpected_question_to_the_control_api_is_a_sentence_too():
+    with serve_in_thread() as fake, pytest.raises(FakeAmazonError, match="404"):
+        fake.client._ask("GET", "/control/unknown")
