@@ -87,7 +87,7 @@ def _ask_for_token(
         raise classify(read_refusal(place, answer.status_code, answer.content, answer.headers))
     try:
         reply = msgspec.json.decode(answer.content, type=_TokenReply)
-    except msgspec.MsgspecError as problem:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
         raise ContractError(f"Login with Amazon: {problem}.") from None
     return AccessToken(reply.access_token, asked_utc + timedelta(seconds=reply.expires_in))
 

@@ -38,7 +38,7 @@ def remove_personal_data(body: bytes) -> bytes:
         return body
     try:
         page = _read(body)
-    except msgspec.MsgspecError as problem:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
         raise ContractError(f"searchOrders: {problem}.") from None
     found = False
     for order in _mappings(page.get("orders") if isinstance(page, dict) else None):

@@ -151,5 +151,5 @@ def read_orders(body: bytes) -> list[Order]:
     """
     try:
         return _page.decode(body).orders
-    except msgspec.MsgspecError as problem:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
         raise ContractError(f"searchOrders: {problem}.", remedy="The page stays landed; nothing of it loads.") from None

@@ -81,7 +81,7 @@ def search_orders(client: SellingPartnerClient, query: OrdersQuery, next_token: 
     reply = client.get(SEARCH_ORDERS, {name: value for name, value in parameters.items() if value})
     try:
         envelope = _envelope.decode(reply.body)
-    except msgspec.MsgspecError as problem:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
         raise ContractError(f"searchOrders: {problem}.", request_id=reply.request_id) from None
     bound = envelope.last_updated_before
     if bound is not None and bound.tzinfo is None:

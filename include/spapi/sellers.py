@@ -48,5 +48,5 @@ def get_marketplace_participations(client: SellingPartnerClient) -> list[Marketp
     reply = client.get(GET_MARKETPLACE_PARTICIPATIONS, {})
     try:
         return _envelope.decode(reply.body).payload
-    except msgspec.MsgspecError as problem:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
         raise ContractError(f"getMarketplaceParticipations: {problem}.", request_id=reply.request_id) from None

@@ -67,7 +67,7 @@ def test_every_process_generates_the_same_orders_whatever_its_hash_seed():
     assert outputs == {digest.hexdigest() + "\n"}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(seed=seeds, shop_id=st.sampled_from(["nordlicht_kerzen", "sakura_kitchen"]), days=st.permutations(range(8)))
 def test_days_come_out_the_same_in_whatever_order_they_are_asked_for(seed, shop_id, days):
     generator = OrderGenerator(seed, SHOPS[shop_id])
@@ -176,8 +176,8 @@ def test_versions_of_an_order_differ_only_in_what_has_happened_to_it():
 
 @pytest.fixture(scope="module")
 def everything():
-    """All versions of sixty days of two shops."""
-    return _bodies(1, "nordlicht_kerzen") + _bodies(1, "sakura_kitchen") + _bodies(1, "maple_trail", 20)
+    """All versions of thirty days of two shops and ten of a third."""
+    return _bodies(1, "nordlicht_kerzen", 30) + _bodies(1, "sakura_kitchen", 30) + _bodies(1, "maple_trail", 10)
 
 
 @pytest.mark.parametrize(
@@ -238,9 +238,11 @@ def test_currencies_are_those_of_the_marketplaces(everything):
         assert set(re.findall(r"'currencyCode': '(\w+)'", str(body))) == {expected}
 
 
-def test_five_thousand_orders_are_written_in_seconds():
+def test_a_thousand_orders_are_planned_and_written_within_a_second():
     started = time.process_time()
     shop = SHOPS["grossmarkt_technik"]
-    for order in _orders(3, "grossmarkt_technik", 30):
+    orders = _orders(3, "grossmarkt_technik", 6)
+    for order in orders:
         write_order(3, shop, order, len(order.steps) - 1)
-    assert time.process_time() - started < 5
+    assert len(orders) > 1000
+    assert time.process_time() - started < 1

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from include.fake_amazon.changes import Authorize
 from include.fake_amazon.clock import Clock
 from include.fake_amazon.journal import JournalError
 from include.fake_amazon.server import serve_in_thread
@@ -82,27 +84,33 @@ def test_access_tokens_survive_a_restart_and_forced_expiry_does_too(start, new_s
         assert seller.get(path).status_code == 403
 
 
+def _authorized(world):
+    return {state.shop.shop_id for state in world.shops.values() if state.is_authorized(NOW)}
+
+
 @pytest.mark.parametrize(
     "rest", [b'{"change":"revoke","shop_', b'{"change":"revoke","shop_id":"maple_trail"}', b"\xff"]
 )
-def test_a_line_cut_off_by_a_kill_is_dropped_and_the_next_one_is_whole(start, state_dir, rest):
-    with start() as fake:
-        fake.client.authorize("maple_trail")
+def test_a_line_cut_off_by_a_kill_is_dropped_and_the_next_one_is_whole(state_dir, rest):
+    world = World(state_dir=state_dir)
+    world.change(Authorize("maple_trail", NOW))
+    world.close()
     with (state_dir / "changes.ndjson").open("ab") as journal:
         journal.write(rest)
-    with start() as fake:
-        assert [shop["shop_id"] for shop in fake.client.shops() if shop["authorized"]] == ["maple_trail"]
-        fake.client.authorize("harbour_goods")
-    with start() as fake:
-        authorized = {shop["shop_id"] for shop in fake.client.shops() if shop["authorized"]}
-    assert authorized == {"maple_trail", "harbour_goods"}
+    world = World(state_dir=state_dir)
+    assert _authorized(world) == {"maple_trail"}
+    world.change(Authorize("harbour_goods", NOW))
+    world.close()
+    world = World(state_dir=state_dir)
+    assert _authorized(world) == {"maple_trail", "harbour_goods"}
+    world.close()
 
 
-def test_a_journal_that_is_nothing_but_a_cut_off_line_begins_anew(start, state_dir):
+def test_a_journal_that_is_nothing_but_a_cut_off_line_begins_anew(state_dir):
     state_dir.mkdir()
     (state_dir / "changes.ndjson").write_bytes(b'{"change":"wor')
-    with start() as fake:
-        assert fake.client.health()
+    World(state_dir=state_dir).close()
+    assert (state_dir / "changes.ndjson").read_bytes() == b'{"change":"world","seed":1}\n'
 
 
 def test_a_spoilt_line_in_the_middle_is_told_with_its_number(state_dir):
@@ -147,8 +155,6 @@ def test_a_state_directory_that_cannot_be_one_is_told(tmp_path):
 
 
 def test_orders_with_line_breaks_between_their_values_stay_on_one_line(start, state_dir, make_order):
-    import json
-
     order = make_order("300-0000000-0000001", "2026-11-01T00:00:00Z", programs=["line\nbreak"])
     with start() as fake:
         fake.client.add_orders("first_steps", [json.dumps(order, indent=2)])

@@ -150,6 +150,12 @@ def test_an_order_on_two_pages_of_a_window_is_loaded_once_in_its_newest_state(
     assert titles(warehouse) == ["newest"]
 
 
+def test_of_one_state_on_two_pages_of_a_window_the_page_read_later_wins(warehouse: Connection, land: Land) -> None:
+    land(a_page(titled("later")), a_page(titled("sooner")), extracted_utc=[NOON + timedelta(minutes=3), NOON])
+    load_orders(warehouse, "acme")
+    assert titles(warehouse) == ["later"]
+
+
 def test_an_order_twice_on_one_page_counts_once_as_it_stands_last(warehouse: Connection, land: Land) -> None:
     land(a_page(titled("first"), titled("last")))
     result = load_orders(warehouse, "acme")
