@@ -7,7 +7,6 @@ below stays the bytes it was.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
 
 import msgspec
 from msgspec import Raw
@@ -36,15 +35,6 @@ class OrderDocument:
         fields = _object.decode(text)
         return cls(fields, _objects.decode(fields["orderItems"]))
 
-    @classmethod
-    def of_values(cls, body: dict[str, Any]) -> OrderDocument:
-        """Prepare a generated order."""
-        return cls(_raw_values(body), [_raw_values(item) for item in body["orderItems"]])
-
-    def json(self) -> bytes:
-        """The whole order."""
-        return _encode(self.fields)
-
     def selected(self, included: Collection[str]) -> dict[str, object]:
         """The order as searchOrders shows it when these datasets are asked for."""
         order: dict[str, object] = {
@@ -62,10 +52,6 @@ class OrderDocument:
             for item in self.items
         ]
         return order
-
-
-def _raw_values(values: dict[str, Any]) -> RawObject:
-    return {field: Raw(_encode(value)) for field, value in values.items()}
 
 
 def raw(value: object) -> Raw:

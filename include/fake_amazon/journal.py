@@ -36,15 +36,18 @@ class Journal:
             orders.
         seed: The world's seed; changes of another seed's orders could not be repeated.
 
+    Attributes:
+        path: The file.
+
     Raises:
         JournalError: The file belongs to another seed, a line in its middle is spoilt, or it is in use.
     """
 
     def __init__(self, directory: Path, seed: int) -> None:
-        self._path = directory / _FILE
+        self.path = directory / _FILE
         try:
             directory.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise JournalError(f"The state directory {directory} cannot be used: {error.strerror}.") from error
         self._file = os.fdopen(descriptor, "r+b", buffering=0)
@@ -88,7 +91,7 @@ class Journal:
             try:
                 changes.append(msgspec.json.decode(line, type=Header | Change))
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise JournalError(f"{self._path}, line {number} is spoilt ({error}); remove the file.") from error
+                raise JournalError(f"{self.path}, line {number} is spoilt ({error}); remove the file.") from error
         if changes and changes[0] != Header(seed):
-            raise JournalError(f"{self._path} belongs to another seed than {seed}; use that seed, or remove the file.")
+            raise JournalError(f"{self.path} belongs to another seed than {seed}; use that seed, or remove the file.")
         return changes

@@ -6,6 +6,8 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
+import msgspec
+
 from include.fake_amazon.documents import OrderDocument
 from include.fake_amazon.generator import OrderGenerator, PlannedOrder
 from include.fake_amazon.lifecycle import LONGEST_LIFE
@@ -13,8 +15,25 @@ from include.fake_amazon.marketplaces import BY_COUNTRY
 from include.fake_amazon.order_body import write_order
 from include.fake_amazon.versions import OrderVersion, newest_at
 
-# Written orders kept at hand, some 6 KB each; a nightly window of the largest demo shop fits.
-_WRITTEN_KEPT = 6_000
+# Some 4 KB each; every order of the demonstration fits.
+_WRITTEN_KEPT = 10_000
+
+
+class WrittenOrders:
+    """The texts of the generated orders written last, of all shops of a world."""
+
+    def __init__(self) -> None:
+        self._texts: OrderedDict[tuple[str, str, int], bytes] = OrderedDict()
+
+    def document(self, generator: OrderGenerator, order: PlannedOrder, step: int) -> OrderDocument:
+        """An order as of one of its steps, written when it is not at hand."""
+        key = (generator.shop.shop_id, order.order_id, step)
+        text = self._texts.get(key)
+        if text is None:
+            text = self._texts[key] = msgspec.json.encode(write_order(generator.seed, generator.shop, order, step))
+            if len(self._texts) > _WRITTEN_KEPT:
+                self._texts.popitem(last=False)
+        return OrderDocument.of_json(text)
 
 
 class OrderBook:
@@ -27,11 +46,11 @@ class OrderBook:
         revision: Grows with every change; what was computed for an older revision is stale.
     """
 
-    def __init__(self, generator: OrderGenerator) -> None:
+    def __init__(self, generator: OrderGenerator, written: WrittenOrders) -> None:
         self.generator = generator
+        self._written = written
         self.revision = 0
         self._held: dict[str, list[OrderVersion]] = {}
-        self._written: OrderedDict[tuple[str, int], OrderDocument] = OrderedDict()
 
     def add(self, versions: Iterable[OrderVersion]) -> None:
         """Take in versions of orders; an order of the same instant as a held version replaces it."""
@@ -83,15 +102,5 @@ class OrderBook:
             BY_COUNTRY[order.country_code].marketplace_id,
             order.steps[step].status,
             order.fulfilled_by,
-            lambda: self._write(order, step),
+            lambda: self._written.document(self.generator, order, step),
         )
-
-    def _write(self, order: PlannedOrder, step: int) -> OrderDocument:
-        key = (order.order_id, step)
-        document = self._written.get(key)
-        if document is None:
-            body = write_order(self.generator.seed, self.generator.shop, order, step)
-            document = self._written[key] = OrderDocument.of_values(body)
-            if len(self._written) > _WRITTEN_KEPT:
-                self._written.popitem(last=False)
-        return document

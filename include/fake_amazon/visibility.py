@@ -37,10 +37,13 @@ class Window(NamedTuple):
         return version.created_utc if self.by_creation else version.updated_utc
 
     def holds(self, version: OrderVersion) -> bool:
-        """Whether the order lies within the bounds and passes the filters; an empty filter passes everything."""
+        """Whether the order lies within the bounds and passes the filters.
+
+        An empty filter passes everything, and an order that names no marketplace passes that filter.
+        """
         return (
             self.start_utc <= self.time_of(version) <= self.end_utc
-            and (not self.marketplace_ids or version.marketplace_id in self.marketplace_ids)
+            and (not self.marketplace_ids or version.marketplace_id in {None, *self.marketplace_ids})
             and (not self.statuses or version.status in self.statuses)
             and (not self.fulfilled_by or version.fulfilled_by in self.fulfilled_by)
         )

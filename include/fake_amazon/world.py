@@ -20,9 +20,9 @@ from include.fake_amazon.changes import Change, ChangeError
 from include.fake_amazon.clock import Clock
 from include.fake_amazon.credentials import Mint
 from include.fake_amazon.generator import OrderGenerator
-from include.fake_amazon.journal import Journal
+from include.fake_amazon.journal import Journal, JournalError
 from include.fake_amazon.marketplaces import BY_ID
-from include.fake_amazon.order_book import OrderBook
+from include.fake_amazon.order_book import OrderBook, WrittenOrders
 from include.fake_amazon.order_files import read_order_file
 from include.fake_amazon.shops import Shop, load_shops, make_shop
 from include.fake_amazon.usage_plans import UsagePlans
@@ -105,19 +105,28 @@ class World:
         self.mint = Mint(seed)
         self.plans = UsagePlans(rate_scale, monotonic) if monotonic else UsagePlans(rate_scale)
         self.calls = Calls()
+        self._written = WrittenOrders()
         self.shops: dict[str, ShopState] = {}
         for shop in load_shops() if shops is None else shops:
             self.open_shop(shop)
         for shop_id, path in (order_files or {}).items():
             self._sell_exactly(shop_id, list(read_order_file(path)))
         self._journal = Journal(state_dir, seed) if state_dir else None
-        for change in self._journal.replay() if self._journal else ():
-            applying.apply(self, change)
+        if self._journal:
+            self._replay(self._journal)
 
     def close(self) -> None:
         """Close the journal."""
         if self._journal:
             self._journal.close()
+
+    def _replay(self, journal: Journal) -> None:
+        for change in journal.replay():
+            try:
+                applying.apply(self, change)
+            except ChangeError as error:
+                journal.close()
+                raise JournalError(f"{journal.path} does not fit these shops and orders any more: {error}") from error
 
     def shop(self, shop_id: str) -> ShopState:
         """A shop's state.
@@ -141,7 +150,7 @@ class World:
 
     def open_shop(self, shop: Shop) -> ShopState:
         """Open a shop, in place of one with the same id."""
-        state = self.shops[shop.shop_id] = ShopState(shop, OrderBook(OrderGenerator(self.seed, shop)))
+        state = self.shops[shop.shop_id] = ShopState(shop, OrderBook(OrderGenerator(self.seed, shop), self._written))
         return state
 
     def add_versions(self, state: ShopState, versions: list[OrderVersion]) -> None:

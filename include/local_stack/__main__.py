@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     # What stands in .env counts here as it does for docker compose: below what the environment says.
     load_dotenv(PROJECT_ROOT / ".env")
-    for name in (signal.SIGTERM, signal.SIGHUP):
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, _interrupt)
     try:
         settings = load_stack_settings()

@@ -131,6 +131,7 @@ def stop_leftover(data_dir: Path) -> None:
 
     Only processes called postgres whose command line or working folder is this data folder are signalled.
     """
+    data_dir = data_dir.absolute().resolve()
     for step, patience_s in SHUTDOWN_STEPS:
         running = _servers_on(data_dir)
         if not running:

@@ -92,8 +92,8 @@ def clean_up_killed_run(record_file: Path, grace_s: float = CLEAN_UP_GRACE_S) ->
 
 
 def _end(find: Callable[[], set[psutil.Process]], grace_s: float) -> int:
-    # Kept from the beginning, because a descendant in a session of its own cannot be found once its parents are dead.
-    family = find()
+    # All that were ever found: a descendant in a session of its own is lost from sight once its parents are dead.
+    family: set[psutil.Process] = set()
     asked: set[psutil.Process] = set()
 
     def gone() -> bool:

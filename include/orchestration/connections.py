@@ -21,12 +21,12 @@ def application_credentials(connection_id: str = APPLICATION_CONNECTION_ID) -> A
         SettingsError: The Connection is missing, or a field of it is.
     """
     connection = _connection(connection_id)
-    made_on = str(connection.extra_dejson.get("client_secret_made_on") or "")
+    made_on = str(connection.extra_dejson.get("made_on") or "")
     try:
         client_secret_made_on = date.fromisoformat(made_on) if made_on else None
     except ValueError:
         raise SettingsError(
-            f"Connection {connection_id}: client_secret_made_on is {made_on[:20]!r}; expected a day as 2026-11-23."
+            f"Connection {connection_id}: made_on is {made_on[:20]!r}; expected a day as 2026-11-23."
         ) from None
     return ApplicationCredentials(
         client_id=_required(connection, connection_id, "login", "client_id"),

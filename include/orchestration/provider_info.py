@@ -31,7 +31,7 @@ def _application_type() -> dict[str, Any]:
             "placeholders": {"login": "amzn1.application-oa2-client.…", "password": "amzn1.oa2-cs.v1.…"},
         },
         "conn-fields": {
-            "client_secret_made_on": {
+            "made_on": {
                 "label": "Day the client secret was made",
                 "schema": {"type": ["string", "null"], "format": "date"},
                 "description": "It ends 180 days later.",

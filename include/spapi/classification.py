@@ -100,7 +100,7 @@ def read_refusal(place: Place, status: int, body: bytes, headers: Mapping[str, s
     """Reduce an answer of any shape to a `Refusal`: Amazon's JSON, LWA's flat JSON, an HTML page, nothing."""
     try:
         document = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         document = {}
     document = document if isinstance(document, dict) else {}
     errors = document.get("errors")

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Protocol
 
 import requests
@@ -109,7 +110,7 @@ class SellingPartnerClient:
     def _ask(self, operation: Operation, query: Mapping[str, str]) -> Reply:
         headers = {
             "x-amz-access-token": self._access_token(),
-            "x-amz-date": self._now().strftime("%Y%m%dT%H%M%SZ"),
+            "x-amz-date": self._now().astimezone(UTC).strftime("%Y%m%dT%H%M%SZ"),
             "user-agent": USER_AGENT,
             "accept": "application/json",
         }

@@ -119,6 +119,14 @@ def test_a_missing_file_of_shops_is_told(capsys, tmp_path):
     assert "cannot be read" in _refused(capsys, "--shops", str(tmp_path / "none.toml"))
 
 
+def test_a_journal_that_does_not_fit_the_shops_any_more_is_told(capsys, tmp_path):
+    lines = '{"change":"world","seed":1}\n{"change":"revoke","shop_id":"gone"}\n'
+    (tmp_path / "changes.ndjson").write_text(lines)
+    assert "does not fit these shops and orders any more: There is no shop 'gone'." in _refused(
+        capsys, "--state-dir", str(tmp_path)
+    )
+
+
 def test_a_state_directory_of_another_seed_is_told(capsys, tmp_path):
     (tmp_path / "changes.ndjson").write_text('{"change":"world","seed":1}\n')
     assert "belongs to another seed" in _refused(capsys, "--state-dir", str(tmp_path), "--seed", "2")

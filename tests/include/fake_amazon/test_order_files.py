@@ -80,9 +80,11 @@ def test_an_unknown_shop_opens_in_the_region_of_its_orders(serve_file, sell, mak
     assert len(sell(fake, region="fe").orders(lastUpdatedAfter=AFTER)) == 1
 
 
-def test_an_order_without_a_marketplace_is_visible(serve_file, sell, make_order):
+def test_an_order_without_a_marketplace_is_visible_whatever_marketplaces_are_asked_for(serve_file, sell, make_order):
     line = json.dumps(make_order("300-0000000-0000001", AFTER, salesChannel={"channelName": "NON_AMAZON"}))
-    assert len(sell(serve_file(line)).orders(lastUpdatedAfter=AFTER)) == 1
+    seller = sell(serve_file(line))
+    assert len(seller.orders(lastUpdatedAfter=AFTER)) == 1
+    assert len(seller.orders(lastUpdatedAfter=AFTER, marketplaceIds="A1PA6795UKMFR9")) == 1
 
 
 def test_an_empty_file_is_a_shop_without_orders(serve_file, sell):

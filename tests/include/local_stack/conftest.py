@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 import sys
@@ -53,7 +54,7 @@ def _served(binaries: PostgresBinaries) -> Iterator[Serve]:
     servers: list[PostgresServer] = []
 
     def make(data_dir: Path, *, binaries: PostgresBinaries = binaries, password: str = PASSWORD) -> PostgresServer:
-        servers.append(PostgresServer(data_dir, binaries, free_port(), password))
+        servers.append(PostgresServer(data_dir, binaries, free_port(), password, settings={"fsync": "off"}))
         return servers[-1]
 
     yield make
@@ -99,7 +100,7 @@ def spawn() -> Iterator[Spawn]:
     yield start
     for process, descendants in started:
         for one in descendants:
-            if one.is_running():
+            with contextlib.suppress(psutil.NoSuchProcess):
                 one.kill()
         process.kill()
         process.wait()

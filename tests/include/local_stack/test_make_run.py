@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,7 @@ class Machine:
     root: Path
     folder: Path
     environment: dict[str, str]
+    sessions: set[int] = field(default_factory=set)
 
     @property
     def run_dir(self) -> Path:
@@ -104,11 +105,16 @@ class Machine:
         return [process for process in psutil.process_iter() if self._is_ours(process)]
 
     def _is_ours(self, process: psutil.Process) -> bool:
+        record = self.run_dir / "processes.json"
+        if record.exists():
+            self.sessions |= {child["pid"] for child in json.loads(record.read_text())}
         try:
             environment = process.environ()
             marks = (environment.get(RUN_MARK), environment.get("RUN_DIR"))
-            return str(self.run_dir) in marks or str(self.run_dir) in " ".join(process.cmdline())
-        except psutil.Error:
+            ours = str(self.run_dir) in marks or str(self.run_dir) in " ".join(process.cmdline())
+            # Airflow's processes rewrite their titles, which takes their environment with it; their session stays.
+            return ours or os.getsid(process.pid) in self.sessions
+        except (psutil.Error, OSError):
             return False
 
     def kill_everything(self) -> None:
@@ -227,7 +233,9 @@ def _ask_airflow(machine: Machine, path: str, body: dict | None = None) -> Any:
 
 def _test_connection(machine: Machine, body: dict) -> dict:
     stored = _ask_airflow(machine, f"/api/v2/connections/{body['connection_id']}")
-    asked = {name: stored[name] for name in ("connection_id", "conn_type", "login", "password", "extra")} | body
+    # What the UI's list of Connections sends, to the letter: nothing hidden is asked again, no port is 0.
+    unset = {"host": "", "port": 0, "schema": ""}
+    asked = {name: stored[name] for name in ("connection_id", "conn_type", "login", "password", "extra")} | unset | body
     return _ask_airflow(machine, "/api/v2/connections/test", asked)
 
 
@@ -254,7 +262,7 @@ def test_both_connection_types_have_a_form_of_their_own(serving: Serving, machin
     ours = {form["connection_type"]: form for form in forms if form["connection_type"].startswith("amazon_sp_")}
     assert set(ours) == {"amazon_sp_application", "amazon_sp_seller"}
     assert "region" in ours["amazon_sp_seller"]["extra_fields"]
-    assert "client_secret_made_on" in ours["amazon_sp_application"]["extra_fields"]
+    assert "made_on" in ours["amazon_sp_application"]["extra_fields"]
 
 
 def test_a_broken_entrys_run_fails_in_its_first_task(serving: Serving, machine: Machine):

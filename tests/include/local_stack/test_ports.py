@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from include.errors import SettingsError
+from include.local_stack import ports
 from include.local_stack.ports import free_port, require_free_port
 
 LISTEN_ELSEWHERE = """
@@ -50,6 +51,15 @@ def test_a_listener_that_shares_its_address_is_seen_too() -> None:
         listener.listen()
         with pytest.raises(SettingsError, match=rf"\(pid {os.getpid()}\)"):
             require_free_port("Airflow's UI", listener.getsockname()[1], "UI_PORT")
+
+
+def test_a_listener_that_binding_looks_past_as_on_macos_is_met_by_knocking(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ports, "_can_listen", lambda _: True)
+    with (
+        socket.create_server(("0.0.0.0", 0)) as listener,
+        pytest.raises(SettingsError, match=rf"\(pid {os.getpid()}\)"),
+    ):
+        require_free_port("Airflow's UI", listener.getsockname()[1], "UI_PORT")
 
 
 def test_a_holder_that_we_may_not_see_is_another_program(monkeypatch: pytest.MonkeyPatch) -> None:

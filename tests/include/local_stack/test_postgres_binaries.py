@@ -32,6 +32,15 @@ def test_without_the_wheel_the_postgres_on_path_is_found_behind_its_link(path_bi
     assert path_binaries.major >= 15
 
 
+def test_a_lone_link_to_postgres_on_path_leads_to_the_folder_behind_it(
+    wheel_binaries: PostgresBinaries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "postgres").symlink_to(wheel_binaries.folder / "postgres")
+    monkeypatch.setattr(postgres_binaries, "WHEEL_PACKAGE", "no_such_package_here")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert find_binaries() == PostgresBinaries(wheel_binaries.folder.resolve(), wheel_binaries.version)
+
+
 def test_a_preferred_folder_wins(tmp_path: Path) -> None:
     folder = programs_that_say(tmp_path / "own", "postgres (PostgreSQL) 19beta1 (Debian 19~beta1)")
     assert find_binaries(folder) == PostgresBinaries(folder, "19beta1")

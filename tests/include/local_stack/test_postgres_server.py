@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from psycopg.conninfo import conninfo_to_dict
 
 from include.errors import SettingsError
-from include.local_stack.postgres import PostgresBinaries, PostgresServer
+from include.local_stack.postgres import PostgresBinaries, PostgresServer, stop_leftover
 from include.local_stack.waiting import wait_until
 
 Serve = Callable[..., PostgresServer]
@@ -42,7 +43,9 @@ def kept_row(server: PostgresServer) -> object:
 
 def kill_hard(*processes: psutil.Process) -> None:
     for process in processes:
-        process.kill()
+        # Workers end by themselves as soon as their postmaster is gone.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
     assert wait_until(lambda: not any(is_alive(process) for process in processes), 10)
 
 
@@ -105,6 +108,16 @@ def test_a_server_that_outlived_its_killed_run_is_ended_before_the_new_start(dat
     new.start()
     assert outlived.pid is None
     assert kept_row(new) == "Größe"
+
+
+def test_a_server_is_ended_by_its_folder_whichever_way_leads_there(
+    data_dir: Path, serve: Serve, tmp_path: Path
+) -> None:
+    server = serve(data_dir)
+    server.start()
+    (tmp_path / "link").symlink_to(data_dir.parent)
+    stop_leftover(tmp_path / "link" / data_dir.name)
+    assert server.pid is None
 
 
 def test_a_lock_whose_number_a_stranger_has_now_blocks_nothing_and_harms_nobody(

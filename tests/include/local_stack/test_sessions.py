@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -30,6 +31,7 @@ print("ready", flush=True)
 time.sleep(600)
 """
 SLEEPER = "import time; print('ready', flush=True); time.sleep(600)"
+WAIT = "echo ready; while :; do sleep 0.05; done"
 FAMILY = """
 import subprocess, time
 subprocess.Popen(["sleep", "601"])
@@ -86,7 +88,7 @@ def killed_run(tmp_path: Path, spawn: Spawn) -> Iterator[Kill]:
 
     yield kill
     for process in left:
-        if is_alive(process):
+        with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
 
 
@@ -109,6 +111,17 @@ def test_what_ignores_the_request_to_end_is_killed(killed_run: Kill) -> None:
     run = killed_run("sh", "-c", "trap '' TERM; sleep 601 & echo ready; wait; sleep 602")
     assert clean_up_killed_run(run.record_file, grace_s=0.2) == 2
     assert run.alive() == []
+
+
+def test_what_is_left_without_the_parent_who_would_tell_it_is_asked_before_it_is_killed(
+    killed_run: Kill, tmp_path: Path
+) -> None:
+    asked = tmp_path / "asked"
+    code = f"import os; os.setpgid(0, 0); os.execlp('sh', 'sh', '-c', \"trap 'touch {asked}; exit' TERM; {WAIT}\")"
+    run = killed_run("sh", "-c", '"$1" -c "$2" & wait', "sh", sys.executable, code)
+    run.kill_leader()
+    assert clean_up_killed_run(run.record_file) >= 1
+    assert asked.exists()
 
 
 def test_a_process_that_lost_its_environment_is_known_by_its_log(killed_run: Kill) -> None:
@@ -143,7 +156,7 @@ def test_a_strangers_session_whose_leader_is_gone_is_left_alone(killed_run: Kill
     run = killed_run("sh", "-c", "echo ready; exec sleep 604")
     run.kill_leader()
     code = "import subprocess, time; subprocess.Popen(['sleep', '605']); print('ready', flush=True); time.sleep(600)"
-    stranger = spawn(code)
+    stranger = spawn(code, env={**os.environ, "SELLER_ORDERS_RUN": "/some/other/run"})
     (member,) = psutil.Process(stranger.pid).children()
     stranger.kill()
     stranger.wait()

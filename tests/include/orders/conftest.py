@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, time
 from pathlib import Path
@@ -9,16 +10,23 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from include.authorization.credentials import ApplicationCredentials, SellerCredentials
+from include.authorization.seller_client import open_seller_client
+from include.fake_amazon.clock import Clock
+from include.fake_amazon.server import RunningFake, serve_in_thread
+from include.fake_amazon.shops import make_shop
 from include.local_stack.postgres import PostgresServer
 from include.orders import windows
 from include.orders.landing import page_url, write_page
 from include.sellers.marketplaces import by_country
 from include.sellers.registry import Seller
 from include.settings import Settings
+from include.spapi.client import SellingPartnerClient
 from include.warehouse.connection import Connection
 from tests.payloads.clocks import HandClock
 
 Land = Callable[..., windows.Window]
+OpenClient = Callable[..., SellingPartnerClient]
 
 
 @pytest.fixture(scope="module")
@@ -101,3 +109,54 @@ def land(warehouse: Connection, seller: Seller, settings: Settings, clock: HandC
         return window
 
     return land_pages
+
+
+@pytest.fixture
+def amazon(clock: HandClock) -> Iterator[RunningFake]:
+    """The fake Amazon at its documented rates, clock and quota following this test's clock: no wait takes time."""
+    start = clock()
+
+    def seconds() -> float:
+        return (clock() - start).total_seconds()
+
+    with serve_in_thread(shops=[], rate_scale=1.0, clock=Clock(clock), monotonic=seconds) as running:
+        yield running
+
+
+@pytest.fixture
+def open_shop(amazon: RunningFake, seller: Seller) -> Callable[..., None]:
+    """Opens the seller's shop at the fake Amazon; keywords as its description has them."""
+
+    def make(**fields: object) -> None:
+        place = {"shop_id": seller.seller_id, "region": "eu", "marketplaces": ["DE"]}
+        amazon.world.open_shop(make_shop({**place, **fields}))
+
+    return make
+
+
+@pytest.fixture
+def amazon_settings(settings: Settings, amazon: RunningFake) -> Settings:
+    """Settings that lead to the fake Amazon."""
+    endpoints = {region: amazon.spapi_endpoint(region) for region in ("eu", "na", "fe")}
+    return dataclasses.replace(settings, lwa_token_url=amazon.lwa_token_url, spapi_endpoints=endpoints)
+
+
+@pytest.fixture
+def open_client(amazon: RunningFake, amazon_settings: Settings, seller: Seller, clock: HandClock) -> OpenClient:
+    """Opens a seller's door at the fake Amazon with its present authorization; `sleep` may do more than wait."""
+
+    def make(
+        seller: Seller = seller, sleep: Callable[[float], None] = clock.sleep, patience_s: float = 1e6
+    ) -> SellingPartnerClient:
+        application = amazon.client.application()
+        consent = amazon.client.authorize(seller.seller_id)
+        return open_seller_client(
+            ApplicationCredentials(application.client_id, application.client_secret),
+            SellerCredentials(consent.refresh_token, consent.selling_partner_id, seller.region),
+            settings=amazon_settings,
+            now=clock,
+            sleep=sleep,
+            patience_s=patience_s,
+        )
+
+    return make

@@ -435,7 +435,7 @@ STATES = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0,
 
 @given(states=STATES, cuts=st.lists(st.booleans(), min_size=6, max_size=6))
 @hypothesis_settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 def test_states_of_an_order_in_any_sequence_and_any_batches_end_at_the_newest(
     warehouse: Connection,

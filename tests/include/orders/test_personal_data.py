@@ -64,7 +64,9 @@ def test_it_is_gone_with_its_key_written_in_escapes(place: str) -> None:
 
 @pytest.mark.parametrize("place", PERSONAL)
 def test_it_is_gone_from_a_page_with_white_space(place: str) -> None:
-    page = json.dumps(plain(a_page(an_order(**PERSONAL[place]))), indent=3, separators=(" ,", " : "), ensure_ascii=False)
+    page = json.dumps(
+        plain(a_page(an_order(**PERSONAL[place]))), indent=3, separators=(" ,", " : "), ensure_ascii=False
+    )
     assert SECRET not in remove_personal_data(page.encode()).decode()
 
 
@@ -87,7 +89,8 @@ def test_what_is_beside_it_stays() -> None:
 
 
 @pytest.mark.parametrize(
-    "number", ["1.10", "0.0", "-0.50", "12345678901234567890", "123456789012345678901234567890", "1.2345678901234567890"]
+    "number",
+    ["1.10", "0.0", "-0.50", "12345678901234567890", "123456789012345678901234567890", "1.2345678901234567890"],
 )
 def test_a_rewritten_page_keeps_its_numbers_to_the_digit(number: str) -> None:
     page = a_page(an_order(buyer={"buyerName": SECRET}, measured="NUMBER")).replace(b'"NUMBER"', number.encode())
@@ -95,7 +98,7 @@ def test_a_rewritten_page_keeps_its_numbers_to_the_digit(number: str) -> None:
 
 
 def test_a_rewritten_page_is_the_page_without_the_personal_parts_byte_for_byte() -> None:
-    order = {**an_order(), "zuletzt": [1, None, True, "é\n\"\\"], "anfangs": {"b": 1, "a": 2}}
+    order = {**an_order(), "zuletzt": [1, None, True, 'é\n"\\'], "anfangs": {"b": 1, "a": 2}}
     page = a_page({"buyer": {"buyerName": SECRET}, **order}, next_token="n", last_updated_before="2026-10-05T08:00:00Z")
     without = a_page(order, next_token="n", last_updated_before="2026-10-05T08:00:00Z")
     assert remove_personal_data(page) == without
@@ -146,8 +149,14 @@ def test_a_page_that_is_no_json_is_refused_without_a_word_of_it(body: bytes) -> 
 
 @pytest.mark.parametrize(
     "page",
-    [b'{"buyer":1}', b'["buyer"]', b'{"orders":{"buyer":1}}', b'{"orders":["buyer",null,3]}']
-    + [b'{"orders":[{"buyer":null,"tax":[],"orderItems":[null,{"product":"customizedUrl"}]}]}'],
+    [
+        b'{"buyer":1}',
+        b'["buyer"]',
+        b'{"orders":{"buyer":1}}',
+        b'{"orders":["buyer",null,3]}',
+        b'{"orders":[{"buyer":null,"tax":[],"orderItems":[null,{"product":"customizedUrl"}]}]}',
+    ],
+    ids=["an object", "a list", "orders as an object", "orders that are none", "parts that are none"],
 )
 def test_a_page_of_another_shape_is_left_to_those_who_read_it(page: bytes) -> None:
     assert remove_personal_data(page) == page

@@ -298,12 +298,12 @@ MINUTES = st.integers(0, 300)
 CHANGE = st.tuples(st.just("change"), MINUTES, st.lists(st.integers(1, 6), min_size=1, max_size=4))
 RUN = st.tuples(st.just("run"), st.one_of(MINUTES, st.just(25 * 60)), st.integers(0, 40))
 REFUSAL = st.tuples(st.just("refusal"), MINUTES, st.integers(0, 3))
-STEPS = st.lists(st.one_of(CHANGE, RUN, REFUSAL), min_size=1, max_size=12)
+STEPS = st.lists(st.one_of(CHANGE, RUN, REFUSAL), min_size=1, max_size=10)
 
 
 @given(steps=STEPS, bound_lag_minutes=st.sampled_from([0, 0, 7]), rewrite_minutes=st.integers(0, 1))
 @hypothesis_settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 def test_whatever_dies_when_every_order_arrives_once_and_no_instant_is_left_out(
     warehouse: Connection,

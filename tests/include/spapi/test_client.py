@@ -1,0 +1,274 @@
+"""The door to Amazon over real sockets: headers, tokens, waits, odd answers, and what never shows anywhere."""
+
+from __future__ import annotations
+
+import socket
+import traceback
+from collections.abc import Callable
+from datetime import datetime
+
+import pytest
+
+from include.errors import (
+    AccessDeniedError,
+    ContractError,
+    ReauthorizationRequiredError,
+    SellerOrdersError,
+    ServiceUnavailableError,
+    ThrottledError,
+    TransportError,
+)
+from include.local_stack.ports import free_port
+from include.spapi.client import SellingPartnerClient
+from include.spapi.operations import GET_MARKETPLACE_PARTICIPATIONS, SEARCH_ORDERS
+from tests.payloads.clocks import HandClock
+from tests.payloads.scripted_server import ScriptedServer
+
+OpenClient = Callable[..., SellingPartnerClient]
+QUERY = {"paginationToken": "secret+/= &token", "marketplaceIds": "A,B"}
+EXPIRED = {
+    "errors": [
+        {
+            "code": "Unauthorized",
+            "message": "Access to requested resource is denied.",
+            "details": "The access token you provided has expired.",
+        }
+    ]
+}
+
+
+def test_a_call_carries_token_date_and_name(client: SellingPartnerClient, server: ScriptedServer) -> None:
+    server.say(200, {"orders": []}, x_amzn_RequestId="request-1")
+    reply = client.get(SEARCH_ORDERS, QUERY)
+    (asked,) = server.asked
+    assert (reply.body, reply.request_id) == (b'{"orders": []}', "request-1")
+    assert (asked.method, asked.path, asked.query) == ("GET", "/orders/2026-01-01/orders", QUERY)
+    assert asked.headers["x-amz-access-token"] == "Atza|secret-1"
+    assert asked.headers["x-amz-date"] == "20261005T120000Z"
+    assert asked.headers["user-agent"] == "SellerOrders/0.1 (Language=Python)"
+    assert "authorization" not in asked.headers
+
+
+def test_an_answer_without_a_request_id_is_an_answer(client: SellingPartnerClient, server: ScriptedServer) -> None:
+    server.say(200, b"anything")
+    assert client.get(SEARCH_ORDERS, {}).request_id == ""
+
+
+def test_each_repetition_carries_the_time_it_is_sent(client: SellingPartnerClient, server: ScriptedServer) -> None:
+    server.say(500)
+    server.say(200)
+    client.get(SEARCH_ORDERS, {})
+    assert [asked.headers["x-amz-date"] for asked in server.asked] == ["20261005T120000Z", "20261005T120002Z"]
+
+
+@pytest.mark.parametrize(
+    ("rate_scale", "waits_s"), [(1.0, 1 / 0.0056), (1000.0, 1 / 5.6)], ids=["at Amazon", "a thousand times faster"]
+)
+def test_throttling_waits_for_the_next_token_of_the_bucket(
+    open_client: OpenClient, server: ScriptedServer, clock: HandClock, rate_scale: float, waits_s: float
+) -> None:
+    server.say(429)
+    server.say(429)
+    server.say(200)
+    open_client(rate_scale=rate_scale).get(SEARCH_ORDERS, {})
+    assert clock.slept_s == [pytest.approx(waits_s)] * 2
+
+
+def test_each_operation_waits_for_its_own_bucket(
+    client: SellingPartnerClient, server: ScriptedServer, clock: HandClock
+) -> None:
+    server.say(429)
+    server.say(200)
+    client.get(GET_MARKETPLACE_PARTICIPATIONS, {})
+    assert clock.slept_s == [pytest.approx(62.5)]
+
+
+def test_an_outage_is_waited_out(client: SellingPartnerClient, server: ScriptedServer, clock: HandClock) -> None:
+    server.say(503, b"<html><title>Website Temporarily Unavailable</title></html>")
+    server.say(500, b"")
+    server.say(200, b"there again")
+    assert client.get(SEARCH_ORDERS, {}).body == b"there again"
+    assert clock.slept_s == [2, 4]
+
+
+def test_a_connection_that_breaks_is_tried_again(
+    client: SellingPartnerClient, server: ScriptedServer, clock: HandClock
+) -> None:
+    server.slam()
+    server.cut_off()
+    server.say(200, b"whole")
+    assert client.get(SEARCH_ORDERS, {}).body == b"whole"
+    assert clock.slept_s == [2, 4]
+
+
+@pytest.mark.parametrize("fault", ["slam", "cut_off"])
+def test_without_patience_a_broken_connection_is_a_transport_error(
+    open_client: OpenClient, server: ScriptedServer, fault: str
+) -> None:
+    getattr(server, fault)()
+    with pytest.raises(TransportError, match="No answer to searchOrders"):
+        open_client(patience_s=0).get(SEARCH_ORDERS, QUERY)
+
+
+def test_nobody_listening_is_a_transport_error_after_all_patience(open_client: OpenClient, clock: HandClock) -> None:
+    with pytest.raises(TransportError):
+        open_client(endpoint=f"http://127.0.0.1:{free_port()}", patience_s=20).get(SEARCH_ORDERS, {})
+    assert clock.slept_s == [2, 4, 8]
+
+
+def test_a_server_that_stays_silent_is_a_transport_error(open_client: OpenClient) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        client = open_client(endpoint=f"http://127.0.0.1:{silent.getsockname()[1]}", timeout_s=0.1, patience_s=0)
+        with pytest.raises(TransportError, match="ReadTimeout"):
+            client.get(SEARCH_ORDERS, {})
+
+
+def test_a_dead_access_token_is_exchanged_once_and_the_call_repeated_at_once(
+    client: SellingPartnerClient, server: ScriptedServer, clock: HandClock
+) -> None:
+    server.say(403, EXPIRED)
+    server.say(200, b"answer")
+    assert client.get(SEARCH_ORDERS, QUERY).body == b"answer"
+    assert [asked.headers["x-amz-access-token"] for asked in server.asked] == ["Atza|secret-1", "Atza|secret-2"]
+    assert [asked.query for asked in server.asked] == [QUERY, QUERY]
+    assert clock.slept_s == []
+
+
+def test_a_fresh_token_refused_like_the_old_one_is_for_the_operators(
+    client: SellingPartnerClient, server: ScriptedServer
+) -> None:
+    server.say(403, EXPIRED)
+    server.say(403, EXPIRED, x_amzn_RequestId="request-2")
+    with pytest.raises(AccessDeniedError, match="The access token was fresh") as refused:
+        client.get(SEARCH_ORDERS, {})
+    assert (refused.value.request_id, refused.value.code) == ("request-2", "Unauthorized")
+    assert refused.value.remedy
+    assert len(server.asked) == 2
+
+
+def test_a_fresh_token_is_used_by_the_next_call_too(client: SellingPartnerClient, server: ScriptedServer) -> None:
+    server.say(403, EXPIRED)
+    server.say(200)
+    server.say(200)
+    client.get(SEARCH_ORDERS, {})
+    client.get(SEARCH_ORDERS, {})
+    assert server.asked[-1].headers["x-amz-access-token"] == "Atza|secret-2"
+
+
+def test_a_fresh_token_has_its_own_patience(
+    client: SellingPartnerClient, server: ScriptedServer, clock: HandClock
+) -> None:
+    server.say(503)
+    server.say(403, EXPIRED)
+    server.say(503)
+    server.say(200)
+    client.get(SEARCH_ORDERS, {})
+    assert clock.slept_s == [2, 2]
+
+
+def test_a_lapsed_authorization_met_while_exchanging_goes_through(
+    open_client: OpenClient, server: ScriptedServer
+) -> None:
+    class Lapsed:
+        def __call__(self) -> str:
+            if not server.asked:
+                return "Atza|old"
+            raise ReauthorizationRequiredError("lapsed")
+
+        def forget(self) -> None:
+            """Nothing to keep."""
+
+    server.say(403, EXPIRED)
+    with pytest.raises(ReauthorizationRequiredError):
+        open_client(access_token=Lapsed()).get(SEARCH_ORDERS, {})
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [
+        (400, b"<!DOCTYPE html><html><head><title>x</title></head><body></body></html>", ContractError),
+        (400, b"", ContractError),
+        (403, b"", AccessDeniedError),
+        (403, b'{"errors":[{"code":"Unauth', AccessDeniedError),
+        (404, b"not here", ContractError),
+        (204, b"", ContractError),
+        (206, b"half", ContractError),
+    ],
+    ids=["HTML", "400 and nothing", "403 and nothing", "403 cut off", "404", "a success without answer", "a part"],
+)
+def test_an_odd_answer_is_not_asked_for_again(
+    client: SellingPartnerClient, server: ScriptedServer, status: int, body: bytes, error: type[SellerOrdersError]
+) -> None:
+    server.say(status, body)
+    with pytest.raises(error):
+        client.get(SEARCH_ORDERS, {})
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirection_is_not_followed_because_the_token_would_go_along(
+    client: SellingPartnerClient, server: ScriptedServer, status: int
+) -> None:
+    server.say(status, Location=f"{server.url}/elsewhere")
+    with pytest.raises(ContractError, match=str(status)):
+        client.get(SEARCH_ORDERS, {})
+    assert [asked.path for asked in server.asked] == ["/orders/2026-01-01/orders"]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        lambda server: server.slam(),
+        lambda server: server.cut_off(),
+        lambda server: server.say(429),
+        lambda server: server.say(503, b"<html>"),
+        lambda server: server.say(400, {"errors": [{"code": "InvalidInput", "message": "bad"}]}),
+        lambda server: [server.say(403, EXPIRED), server.say(403, EXPIRED)],
+    ],
+    ids=["reset", "cut off", "throttled", "unavailable", "invalid", "a dead token twice"],
+)
+def test_neither_token_nor_query_shows_in_an_error_or_in_the_log(
+    open_client: OpenClient,
+    server: ScriptedServer,
+    caplog: pytest.LogCaptureFixture,
+    fault: Callable[[ScriptedServer], None],
+) -> None:
+    caplog.set_level("INFO")
+    fault(server)
+    client = open_client(patience_s=0)
+    with pytest.raises(SellerOrdersError) as refused:
+        client.get(SEARCH_ORDERS, QUERY)
+    told = "".join(traceback.format_exception(refused.value)) + caplog.text + repr(client)
+    assert "secret" not in told
+    assert "Atza" not in told
+
+
+def test_waits_and_fresh_tokens_are_told_in_the_log(
+    client: SellingPartnerClient, server: ScriptedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="include")
+    server.say(429)
+    server.say(403, EXPIRED)
+    server.say(200)
+    client.get(SEARCH_ORDERS, QUERY)
+    wait, fresh = [record.getMessage() for record in caplog.records]
+    assert wait.startswith("Waiting 178.6 s, then asking again (wait 1): Amazon answered HTTP 429")
+    assert fresh == "searchOrders: the access token is not accepted any more; exchanging a fresh one"
+
+
+def test_the_date_of_a_call_is_utc_whatever_the_clocks_zone(open_client: OpenClient, server: ScriptedServer) -> None:
+    server.say(200)
+    open_client(now=lambda: datetime.fromisoformat("2026-10-05T14:00:00+02:00")).get(SEARCH_ORDERS, {})
+    assert server.asked[0].headers["x-amz-date"] == "20261005T120000Z"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(ThrottledError, 429), (ServiceUnavailableError, 500)], ids=["throttled", "unavailable"]
+)
+def test_without_patience_it_asks_once(
+    open_client: OpenClient, server: ScriptedServer, clock: HandClock, error: type[SellerOrdersError], status: int
+) -> None:
+    server.say(status)
+    with pytest.raises(error):
+        open_client(patience_s=0).get(SEARCH_ORDERS, {})
+    assert (clock.slept_s, len(server.asked)) == ([], 1)
