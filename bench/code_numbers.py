@@ -52,13 +52,15 @@ def main() -> None:
     sizes = {path: _lines(path) for path in code}
     functions = {(path, function.name): _length(function) for path in code for function in _functions(path)}
     public = [function for path in code for function in _functions(path) if _is_public(function)]
+    largest, longest = max(code, key=_lines), max(functions, key=functions.__getitem__)
+    documented = sum(ast.get_docstring(function) is not None for function in public)
     report = [
-        f"files {len(code)}, median {statistics.median(sizes.values()):.0f} lines, "
-        f"longest {max(sizes.values())} ({max(sizes, key=sizes.__getitem__).relative_to(ROOT)})",
-        f"functions {len(functions)}, median {statistics.median(functions.values()):.0f} lines, "
-        f"longest {max(functions.values())} ({max(functions, key=functions.__getitem__)[1]})",
-        f"public functions: {sum(map(_is_annotated, public)) / len(public):.0%} annotated, "
-        f"{sum(ast.get_docstring(function) is not None for function in public) / len(public):.0%} documented",
+        f"files {len(code)}, median {statistics.median(sizes.values()):.0f} lines",
+        f"longest file {sizes[largest]} lines ({largest.relative_to(ROOT)})",
+        f"functions {len(functions)}, median {statistics.median(functions.values()):.0f} lines",
+        f"longest function {functions[longest]} lines ({longest[1]})",
+        f"public functions: {sum(map(_is_annotated, public)) / len(public):.0%} annotated",
+        f"public functions: {documented / len(public):.0%} documented",
         f"broad excepts {sum(map(_broad_excepts, code))}",
         f"tests: {sum(map(_lines, tests)) / sum(sizes.values()):.1f} lines a line of code",
     ]

@@ -126,6 +126,7 @@ class StackSettings:
         run_dir: Holds all data, logs and passwords of the local stack; `make clean` deletes it.
         ui_port: Airflow's UI and API.
         warehouse_port: The embedded PostgreSQL.
+        fake_amazon: Whether the fake Amazon stands in; without it the product's own addresses count.
         fake_amazon_port: The fake Amazon.
         postgres_bin: Folder with `initdb` and `postgres` to use instead of the embedded ones.
         order_files: By seller id, a file of Orders v2026-01-01 that the fake Amazon shows instead of its own orders.
@@ -135,6 +136,7 @@ class StackSettings:
     run_dir: Path = PROJECT_ROOT / ".run"
     ui_port: int = 8080
     warehouse_port: int = 5433
+    fake_amazon: bool = True
     fake_amazon_port: int = 8091
     postgres_bin: Path | None = None
     order_files: Mapping[str, Path] = field(default_factory=dict)
@@ -161,11 +163,19 @@ def load_stack_settings(environ: Mapping[str, str] | None = None) -> StackSettin
         run_dir=PROJECT_ROOT / (env.get("RUN_DIR", "").strip() or default.run_dir),
         ui_port=port("UI_PORT", default.ui_port),
         warehouse_port=port("WAREHOUSE_PORT", default.warehouse_port),
+        fake_amazon=_yes_or_no(env, "FAKE_AMAZON", default.fake_amazon),
         fake_amazon_port=port("FAKE_AMAZON_PORT", default.fake_amazon_port),
         postgres_bin=Path(postgres_bin) if postgres_bin else None,
         order_files=_order_files(env.get("ORDERS", "")),
         ui_password=env.get("UI_PASSWORD", "").strip(),
     )
+
+
+def _yes_or_no(environ: Mapping[str, str], name: str, default: bool) -> bool:
+    text = environ.get(name, "").strip().lower()
+    if text not in ("", "yes", "no"):
+        raise SettingsError(f"{name} is {text!r}; expected yes or no.")
+    return text == "yes" if text else default
 
 
 def _order_files(text: str) -> dict[str, Path]:

@@ -98,15 +98,17 @@ def test_every_airflow_variable_names_an_option_that_airflow_has(composed: dict)
 def test_every_image_is_pinned_and_airflows_is_the_locks(composed: dict, project_root: Path):
     images = {service["image"] for service in composed["services"].values()}
     assert all(re.fullmatch(r"[\w./-]+:\d+\.\d+(\.\d+)?(-\w+)?", image) for image in images), images
-    base = re.search(r"^FROM apache/airflow:([\d.]+)-python3\.12$", (project_root / "Dockerfile").read_text(), re.M)
-    locked = re.search(r"^apache-airflow==([\d.]+) ", (project_root / "requirements.txt").read_text(), re.M)
+    base = re.search(
+        r"^FROM apache/airflow:([\d.]+)-python3\.12$", (project_root / "Dockerfile").read_text(), re.MULTILINE
+    )
+    locked = re.search(r"^apache-airflow==([\d.]+) ", (project_root / "requirements.txt").read_text(), re.MULTILINE)
     assert base
     assert locked
     assert base[1] == locked[1]
 
 
 def test_the_projects_image_carries_the_projects_version(composed: dict, project_root: Path):
-    version = re.search(r'^version = "([\d.]+)"$', (project_root / "pyproject.toml").read_text(), re.M)
+    version = re.search(r'^version = "([\d.]+)"$', (project_root / "pyproject.toml").read_text(), re.MULTILINE)
     assert version
     ours = {service["image"] for service in composed["services"].values() if "seller-orders" in service["image"]}
     assert ours == {f"seller-orders:{version[1]}"}
@@ -119,7 +121,9 @@ def test_only_loopback_addresses_are_published(composed: dict):
 
 
 def test_every_copy_of_the_dockerfile_finds_its_source(project_root: Path):
-    copies = re.findall(r"^COPY --chown=airflow:root (.+) \S+$", (project_root / "Dockerfile").read_text(), re.M)
+    copies = re.findall(
+        r"^COPY --chown=airflow:root (.+) \S+$", (project_root / "Dockerfile").read_text(), re.MULTILINE
+    )
     ignored = (project_root / ".dockerignore").read_text()
     for source in " ".join(copies).split():
         assert (project_root / source).exists()

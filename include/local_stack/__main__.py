@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import sys
+from collections.abc import Sequence
 from types import FrameType
 
 from dotenv import load_dotenv
@@ -16,7 +17,7 @@ from include.errors import SellerOrdersError, SettingsError
 from include.fake_amazon.client import FakeAmazonClient
 from include.local_stack.airflow_processes import UI_USER
 from include.local_stack.clean import clean
-from include.local_stack.connections import create_absent_connections
+from include.local_stack.connections import connected, create_absent_connections
 from include.local_stack.passwords import load_or_make_passwords
 from include.local_stack.postgres import PostgresServer, find_binaries
 from include.local_stack.progress import Progress
@@ -79,22 +80,31 @@ def _run(settings: StackSettings, *, once: bool) -> int:
     progress.say("Seller Orders: starting on this machine")
     with running_stack(settings, product, progress) as stack:
         with progress.step("Connections"):
-            create_absent_connections(stack.airflow, stack.amazon, sellers)
-        with progress.step(f"One run of each seller's DAG ({len(sellers)})"):
-            outcomes = run_sellers(stack, sellers, progress)
-        with connect(stack.loader_dsn) as connection:
-            comparisons = {s.seller_id: compare_with_truth(connection, stack.amazon, s.seller_id) for s in sellers}
-        good = write_summary(settings.run_dir / "summary.json", outcomes, comparisons, progress.seconds())
-        progress.say()
-        for line in table(outcomes, comparisons):
-            progress.say(line)
+            if stack.amazon:
+                create_absent_connections(stack.airflow, stack.amazon, sellers)
+            ready = connected(stack.airflow, sellers)
+        good = _load_all(stack, ready, progress)
         for entry in entries:
             if isinstance(entry, MisconfiguredSeller):
                 progress.say(f"\nNot run: {entry.message}")
+            elif entry not in ready:
+                progress.say(f"\nNot run: Seller {entry.seller_id} has no Connection yet; make it in Airflow's UI.")
         progress.say(f"\nReady after {progress.seconds():.0f} s.")
         if not once:
             _serve(stack, progress)
     return 0 if good else 1
+
+
+def _load_all(stack: Stack, sellers: Sequence[Seller], progress: Progress) -> bool:
+    with progress.step(f"One run of each seller's DAG ({len(sellers)})"):
+        outcomes = run_sellers(stack, sellers, progress)
+    with connect(stack.loader_dsn) as connection:
+        comparisons = {s.seller_id: compare_with_truth(connection, stack.amazon, s.seller_id) for s in sellers}
+    progress.say()
+    for line in table(outcomes, comparisons):
+        progress.say(line)
+    summary = stack.settings.run_dir / "summary.json"
+    return write_summary(summary, outcomes, comparisons, progress.seconds())
 
 
 def _serve(stack: Stack, progress: Progress) -> None:

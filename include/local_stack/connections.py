@@ -17,6 +17,13 @@ from include.sellers.registry import Seller
 APPLICATION_CONNECTION_ID = "amazon_application"
 
 
+def connected(airflow: AirflowGateway, sellers: Sequence[Seller]) -> list[Seller]:
+    """Return the sellers whose Connection is there, none where the application's is not."""
+    if not airflow.has_connection(APPLICATION_CONNECTION_ID):
+        return []
+    return [seller for seller in sellers if airflow.has_connection(seller.connection_id)]
+
+
 def create_absent_connections(airflow: AirflowGateway, amazon: FakeAmazonClient, sellers: Sequence[Seller]) -> None:
     """Make the Connections that Airflow does not hold yet; a seller Amazon does not know opens a shop there first."""
     if not airflow.has_connection(APPLICATION_CONNECTION_ID):

@@ -50,7 +50,7 @@ class Stack:
         passwords: Its logins.
         postgres: The server of both databases.
         supervisor: The other processes.
-        amazon: Control of the fake Amazon.
+        amazon: Control of the fake Amazon, None where it does not stand in.
         airflow: Airflow's API.
     """
 
@@ -58,7 +58,7 @@ class Stack:
     passwords: Passwords
     postgres: PostgresServer
     supervisor: Supervisor
-    amazon: FakeAmazonClient
+    amazon: FakeAmazonClient | None
     airflow: AirflowGateway
 
     @property
@@ -100,11 +100,13 @@ def running_stack(settings: StackSettings, product: Settings, progress: Progress
             metadata_dsn=stack.postgres.dsn("airflow", user="airflow", password=stack.passwords.airflow),
             inherited={**os.environ, **_product_environment(stack, product)},
         )
-        with progress.step("PostgreSQL, the fake Amazon"):
-            _start_fake_amazon(stack)
+        with progress.step("PostgreSQL, the fake Amazon" if stack.amazon else "PostgreSQL"):
+            if stack.amazon:
+                _start_fake_amazon(stack)
             stack.postgres.start()
             _ensure_databases(stack)
-            stack.amazon.wait_until_ready(FAKE_AMAZON_PATIENCE_S)
+            if stack.amazon:
+                stack.amazon.wait_until_ready(FAKE_AMAZON_PATIENCE_S)
         with progress.step("Tables of warehouse and Airflow"), ThreadPoolExecutor() as pool:
             warehouse = pool.submit(migrate, stack.loader_dsn)
             _migrate_airflow(stack, environment)
@@ -124,7 +126,8 @@ def _clean_up(settings: StackSettings, supervisor: Supervisor) -> None:
 def _require_ports(settings: StackSettings) -> None:
     require_free_port("Airflow's UI", settings.ui_port, "UI_PORT")
     require_free_port("the warehouse", settings.warehouse_port, "WAREHOUSE_PORT")
-    require_free_port("the fake Amazon", settings.fake_amazon_port, "FAKE_AMAZON_PORT")
+    if settings.fake_amazon:
+        require_free_port("the fake Amazon", settings.fake_amazon_port, "FAKE_AMAZON_PORT")
 
 
 def _prepare(settings: StackSettings, supervisor: Supervisor) -> Stack:
@@ -132,21 +135,22 @@ def _prepare(settings: StackSettings, supervisor: Supervisor) -> Stack:
     binaries = find_binaries(settings.postgres_bin)
     postgres = PostgresServer(settings.run_dir / "postgres", binaries, settings.warehouse_port, passwords.superuser)
     write_ui_login(settings.run_dir / "airflow", passwords)
-    amazon = FakeAmazonClient(f"http://127.0.0.1:{settings.fake_amazon_port}")
+    amazon = FakeAmazonClient(f"http://127.0.0.1:{settings.fake_amazon_port}") if settings.fake_amazon else None
     airflow = AirflowGateway(f"http://127.0.0.1:{settings.ui_port}", UI_USER, passwords.ui)
     return Stack(settings, passwords, postgres, supervisor, amazon, airflow)
 
 
 def _product_environment(stack: Stack, product: Settings) -> dict[str, str]:
-    amazon = f"http://127.0.0.1:{stack.settings.fake_amazon_port}"
-    return {
+    environment = {
         "WAREHOUSE_DSN": stack.loader_dsn,
         "RAW_URL": (stack.settings.run_dir / "raw").as_uri(),
         "SELLERS_FILE": str(product.sellers_file),
-        "LWA_TOKEN_URL": f"{amazon}/auth/o2/token",
-        **{f"SPAPI_ENDPOINT_{region.upper()}": f"{amazon}/{region}" for region in product.spapi_endpoints},
-        "RATE_SCALE": f"{LOCAL_RATE_SCALE:g}",
     }
+    if stack.amazon:
+        amazon = f"http://127.0.0.1:{stack.settings.fake_amazon_port}"
+        environment |= {f"SPAPI_ENDPOINT_{region.upper()}": f"{amazon}/{region}" for region in product.spapi_endpoints}
+        environment |= {"LWA_TOKEN_URL": f"{amazon}/auth/o2/token", "RATE_SCALE": f"{LOCAL_RATE_SCALE:g}"}
+    return environment
 
 
 def _start_fake_amazon(stack: Stack) -> None:

@@ -34,26 +34,29 @@ class Comparison:
     Attributes:
         orders: Rows of `amazon.orders`.
         items: Rows of `amazon.order_items`.
-        truth_orders: Orders Amazon held as of the watermark.
-        truth_items: Their lines.
-        equal: Whether all rows agree in id, time, quantity, amount and currency, and the sums by currency too.
+        truth_orders: Orders Amazon held as of the watermark, None where nobody can tell.
+        truth_items: Their lines, None where nobody can tell.
+        equal: Whether all rows agree in id, time, quantity, amount and currency, and the sums by currency too; None
+            where nobody can tell.
         complete_through_utc: The watermark, None before the first load.
     """
 
     orders: int
     items: int
-    truth_orders: int
-    truth_items: int
-    equal: bool
+    truth_orders: int | None
+    truth_items: int | None
+    equal: bool | None
     complete_through_utc: datetime | None
 
 
-def compare_with_truth(connection: Connection, amazon: FakeAmazonClient, seller_id: str) -> Comparison:
-    """Compare one seller's tables with the fake Amazon, order by order and line by line."""
+def compare_with_truth(connection: Connection, amazon: FakeAmazonClient | None, seller_id: str) -> Comparison:
+    """Compare one seller's tables with the fake Amazon, order by order and line by line; only it knows the truth."""
     orders = connection.execute(ORDERS, (seller_id,)).fetchall()
     items = connection.execute(ORDER_ITEMS, (seller_id,)).fetchall()
     covered = connection.execute(COVERED, {"seller_id": seller_id}).fetchone() or (None, None)
     since_utc, watermark_utc = cast("tuple[datetime | None, datetime | None]", covered)
+    if amazon is None:
+        return Comparison(len(orders), len(items), None, None, None, watermark_utc)
     if watermark_utc is None:
         return Comparison(len(orders), len(items), 0, 0, False, None)
     truth = amazon.truth(seller_id, as_of_utc=watermark_utc, since_utc=since_utc)["orders"]

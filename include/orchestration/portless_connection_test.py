@@ -31,6 +31,7 @@ class PortlessConnectionTest:
         self.app = app
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve a request."""
         if scope["type"] == "http" and scope["method"] == "POST" and scope["path"].endswith(TEST_PATHS):
             headers = dict(scope["headers"])
             length = headers.get(b"content-length", b"")

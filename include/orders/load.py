@@ -113,7 +113,8 @@ def _read_landed(url: str) -> list[Order]:
         body = read_page(url)
     except FileNotFoundError as gone:
         raise LoadError(
-            f"The landed page {url} is gone.", remedy="Put it back, or extract its window again as docs/runbook.md says."
+            f"The landed page {url} is gone.",
+            remedy="Put it back, or extract its window again as docs/runbook.md says.",
         ) from gone
     return read_orders(NUL_ESCAPE.sub(rb"\1\\ufffd", body))
 

@@ -92,6 +92,16 @@ def test_what_would_have_happened_later_to_a_changed_order_no_longer_does(fake, 
     )
 
 
+def test_a_version_added_to_a_changed_order_brings_back_nothing_that_was_planned(fake, seller, make_order):
+    (first, *_) = fake.client.truth(seller.shop_id, datetime(2026, 10, 3, tzinfo=UTC))["orders"]
+    at_utc = datetime.fromisoformat(first["last_updated_utc"]) + timedelta(seconds=1)
+    fake.client.update_order(seller.shop_id, first["order_id"], {"programs": []}, at_utc=at_utc)
+    added = make_order(first["order_id"], "2026-10-02T23:59:59.999Z", created=first["last_updated_utc"])
+    fake.client.add_orders(seller.shop_id, [added])
+    (now,) = [order for order in _truth(seller) if order["order_id"] == first["order_id"]]
+    assert now["last_updated_utc"] == "2026-10-02T23:59:59.999Z"
+
+
 def test_a_full_order_replaces_what_was_there(fake, quiet_seller, make_order):
     fake.client.add_orders(quiet_seller.shop_id, [make_order("300-0000000-0000001", AFTER, programs=["PRIME"])])
     replacement = make_order("300-0000000-0000001", AFTER, fulfillment={"fulfillmentStatus": "SHIPPED"})

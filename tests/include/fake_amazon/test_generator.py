@@ -116,6 +116,15 @@ def test_amounts_add_up_from_the_finest_breakdown_to_the_grand_total(seed, shop_
             assert body["fulfillment"]["fulfillmentStatus"] in ("PENDING", "CANCELLED")
 
 
+def test_german_vat_is_nineteen_percent_of_what_is_left_after_discounts():
+    for body in _bodies(1, "nordlicht_kerzen", 5):
+        lines = {line["type"]: _amount(line["subtotal"]) for line in body.get("proceeds", {}).get("breakdowns", [])}
+        if lines and body["salesChannel"]["marketplaceName"] == "Amazon.de":
+            tax = lines.pop("TAX")
+            # Each item rounds up to four parts of its own.
+            assert abs(tax - sum(lines.values()) * 19 / 100) <= Decimal("0.02") * len(body["orderItems"])
+
+
 @pytest.mark.parametrize(("shop_id", "pattern"), [("sakura_kitchen", r"-?\d+"), ("maple_trail", r"-?\d+\.\d\d")])
 def test_amounts_have_as_many_decimals_as_their_currency(shop_id, pattern):
     text = msgspec.json.encode(_bodies(1, shop_id, 5)).decode()

@@ -95,6 +95,13 @@ def test_the_documented_rate_is_the_header_with_200_and_400(seller):
     assert seller.search().headers["x-amzn-RateLimit-Limit"] == "0.0056"
 
 
+def test_a_long_rest_fills_no_more_than_the_burst(seconds):
+    plans = UsagePlans(1.0, seconds)
+    assert plans.take("client", "shop", "searchOrders")
+    seconds.now += 1e6
+    assert [plans.take("client", "shop", "searchOrders") for _ in range(21)] == [True] * 20 + [False]
+
+
 @given(st.lists(st.floats(min_value=0, max_value=400), max_size=60))
 def test_no_sequence_of_calls_gets_more_than_burst_plus_rate_times_time(waits):
     seconds = Seconds()

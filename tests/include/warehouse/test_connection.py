@@ -91,10 +91,14 @@ def test_a_lock_ends_with_a_refused_statement_in_its_block(warehouse: Connection
 
 def test_a_lock_dies_with_its_connection(warehouse: Connection, warehouse_dsn: str, postgres: PostgresServer) -> None:
     dying = connect(warehouse_dsn)
-    with pytest.raises(psycopg.errors.AdminShutdown), seller_lock(dying, "acme"):
-        with psycopg.connect(postgres.dsn(), autocommit=True) as administration:
+
+    def die_at_work() -> None:
+        with seller_lock(dying, "acme"), psycopg.connect(postgres.dsn(), autocommit=True) as administration:
             administration.execute("SELECT pg_terminate_backend(%s, 5000)", (dying.info.backend_pid,))
-        dying.execute("SELECT 1")
+            dying.execute("SELECT 1")
+
+    with pytest.raises(psycopg.errors.AdminShutdown):
+        die_at_work()
     with seller_lock(warehouse, "acme"):
         pass
     dying.close()

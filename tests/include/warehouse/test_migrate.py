@@ -75,7 +75,8 @@ def test_every_schema_table_and_column_has_a_comment(warehouse: Connection) -> N
         JOIN pg_namespace n ON n.oid = c.relnamespace
         JOIN LATERAL (
             SELECT NULL::name AS attname, 0 AS attnum
-            UNION ALL SELECT attname, attnum FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped
+            UNION ALL
+            SELECT attname, attnum FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped
         ) a ON true
         WHERE n.nspname IN ('amazon', 'ops') AND c.relkind IN ('r', 'v', 'm', 'p') AND c.relname <> 'alembic_version'
           AND col_description(c.oid, a.attnum) IS NULL AND (a.attnum > 0 OR obj_description(c.oid, 'pg_class') IS NULL)

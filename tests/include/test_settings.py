@@ -1,0 +1,217 @@
+"""Settings from an environment: every name, every default, and each value that is refused with its name."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from include.errors import SettingsError
+from include.settings import PROJECT_ROOT, Settings, StackSettings, load_settings, load_stack_settings
+
+LOOPBACK = {
+    "LWA_TOKEN_URL": "http://127.0.0.1:8091/auth/o2/token",
+    "SPAPI_ENDPOINT_EU": "http://127.0.0.1:8091/eu",
+    "SPAPI_ENDPOINT_NA": "http://localhost:8091/na",
+    "SPAPI_ENDPOINT_FE": "http://[::1]:8091/fe",
+}
+
+
+class RecordingEnvironment(Mapping[str, str]):
+    """An empty environment that remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: set[str] = set()
+
+    def __getitem__(self, name: str) -> str:
+        self.asked.add(name)
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+def names_read() -> set[str]:
+    environment = RecordingEnvironment()
+    load_settings(environment)
+    load_stack_settings(environment)
+    return environment.asked
+
+
+def test_an_empty_environment_means_amazon_itself() -> None:
+    settings = load_settings({})
+    assert settings == Settings()
+    assert settings.sellers_file == PROJECT_ROOT / "include" / "sellers.yaml"
+    assert settings.warehouse_dsn == ""
+    assert settings.raw_url == f"file://{PROJECT_ROOT}/.run/raw"
+    assert settings.lwa_token_url == "https://api.amazon.com/auth/o2/token"
+    assert settings.spapi_endpoints == {
+        "eu": "https://sellingpartnerapi-eu.amazon.com",
+        "na": "https://sellingpartnerapi-na.amazon.com",
+        "fe": "https://sellingpartnerapi-fe.amazon.com",
+    }
+    assert settings.seller_central_url == ""
+    assert settings.rate_scale == 1
+    assert settings.included_data == ("PROCEEDS", "FULFILLMENT", "PROMOTION", "EXPENSE", "CANCELLATION", "PACKAGES")
+    assert (settings.first_window_days, settings.http_timeout_s) == (30, 30)
+
+
+def test_every_name_reaches_its_setting() -> None:
+    settings = load_settings(
+        LOOPBACK
+        | {
+            "SELLERS_FILE": "/etc/sellers.yaml",
+            "WAREHOUSE_DSN": "postgresql://loader:s3cr3t@db/warehouse",
+            "RAW_URL": "s3://bucket/raw",
+            "SELLER_CENTRAL_URL": "http://127.0.0.1:8091/consent/",
+            "RATE_SCALE": "1000",
+            "INCLUDED_DATA": " PROCEEDS , TAX,",
+            "FIRST_WINDOW_DAYS": "90",
+            "HTTP_TIMEOUT_S": "2.5",
+        }
+    )
+    assert settings == Settings(
+        sellers_file=Path("/etc/sellers.yaml"),
+        warehouse_dsn="postgresql://loader:s3cr3t@db/warehouse",
+        raw_url="s3://bucket/raw",
+        lwa_token_url="http://127.0.0.1:8091/auth/o2/token",
+        spapi_endpoints={
+            "eu": "http://127.0.0.1:8091/eu",
+            "na": "http://localhost:8091/na",
+            "fe": "http://[::1]:8091/fe",
+        },
+        seller_central_url="http://127.0.0.1:8091/consent",
+        rate_scale=1000,
+        included_data=("PROCEEDS", "TAX"),
+        first_window_days=90,
+        http_timeout_s=2.5,
+    )
+
+
+def test_an_empty_value_means_the_default() -> None:
+    empty = dict.fromkeys(names_read(), "") | {"RATE_SCALE": "  ", "ORDERS": " "}
+    assert load_settings(empty) == Settings()
+    assert load_stack_settings(empty) == StackSettings()
+
+
+def test_a_relative_file_of_sellers_is_in_the_project() -> None:
+    assert load_settings({"SELLERS_FILE": "mine.yaml"}).sellers_file == PROJECT_ROOT / "mine.yaml"
+
+
+def test_a_slash_at_the_end_of_an_endpoint_does_no_harm() -> None:
+    settings = load_settings({"SPAPI_ENDPOINT_EU": "https://proxy.example/eu/"})
+    assert settings.spapi_endpoints["eu"] == "https://proxy.example/eu"
+
+
+def test_the_process_environment_is_read_where_none_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIRST_WINDOW_DAYS", "3")
+    monkeypatch.setenv("UI_PORT", "9090")
+    assert load_settings().first_window_days == 3
+    assert load_stack_settings().ui_port == 9090
+
+
+@pytest.mark.parametrize("name", ["RATE_SCALE", "FIRST_WINDOW_DAYS", "HTTP_TIMEOUT_S"])
+@pytest.mark.parametrize("text", ["fast", "0", "-1", "nan", "inf", "1,5", "1e999"])
+def test_a_number_that_is_none_or_too_small_is_refused_by_name(name: str, text: str) -> None:
+    with pytest.raises(SettingsError, match=f"{name} is '{text}'; expected a number, at least"):
+        load_settings(LOOPBACK | {name: text})
+
+
+@pytest.mark.parametrize("foreign", LOOPBACK)
+@pytest.mark.parametrize("rate_scale", ["1000", "0.5"])
+def test_another_rate_than_amazons_is_for_this_machine_only(foreign: str, rate_scale: str) -> None:
+    addresses = LOOPBACK | {foreign: "https://somewhere.example", "RATE_SCALE": rate_scale}
+    with pytest.raises(SettingsError, match=f"RATE_SCALE is {rate_scale}, but {foreign} is not on this machine"):
+        load_settings(addresses)
+    assert load_settings(addresses | {"RATE_SCALE": "1.0"}).rate_scale == 1
+
+
+def test_another_rate_is_allowed_where_every_address_is_on_this_machine() -> None:
+    assert load_settings(LOOPBACK | {"RATE_SCALE": "1000"}).rate_scale == 1000
+
+
+@pytest.mark.parametrize("name", LOOPBACK)
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("http://api.amazon.com", "expected https"),
+        ("http://127.0.0.1.evil.example", "expected https"),
+        ("http://192.168.1.7:8091", "expected https"),
+        ("api.amazon.com", "starts with https"),
+        ("ftp://api.amazon.com", "starts with https"),
+        ("https://", "starts with https"),
+        ("http://[::1", "starts with https"),
+    ],
+)
+def test_an_address_that_would_carry_credentials_in_the_clear_is_refused_by_name(
+    name: str, address: str, expected: str
+) -> None:
+    with pytest.raises(SettingsError, match=rf"^{name} is {re.escape(repr(address))}; .*{expected}"):
+        load_settings({name: address})
+
+
+def test_the_warehouses_password_stays_out_of_the_repr() -> None:
+    settings = load_settings({"WAREHOUSE_DSN": "postgresql://loader:s3cr3t@db/warehouse"})
+    assert "s3cr3t" not in repr(settings)
+    assert "db/warehouse" not in repr(settings)
+
+
+def test_settings_do_not_change_after_they_were_checked() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        load_settings({}).rate_scale = 1000  # type: ignore[misc]
+
+
+def test_the_local_stack_has_its_defaults() -> None:
+    stack = load_stack_settings({})
+    assert stack.run_dir == PROJECT_ROOT / ".run"
+    assert (stack.ui_port, stack.warehouse_port, stack.fake_amazon_port) == (8080, 5433, 8091)
+    assert (stack.postgres_bin, stack.order_files) == (None, {})
+
+
+def test_every_name_of_the_local_stack_reaches_its_setting(tmp_path: Path) -> None:
+    stack = load_stack_settings(
+        {
+            "RUN_DIR": str(tmp_path),
+            "UI_PORT": "8081",
+            "WAREHOUSE_PORT": "5434",
+            "FAKE_AMAZON_PORT": "8092",
+            "POSTGRES_BIN": "/usr/lib/postgresql/16/bin",
+            "ORDERS": f"acme={tmp_path}/a.ndjson  other={tmp_path}/x=y.ndjson",
+        }
+    )
+    assert stack == StackSettings(
+        run_dir=tmp_path,
+        ui_port=8081,
+        warehouse_port=5434,
+        fake_amazon_port=8092,
+        postgres_bin=Path("/usr/lib/postgresql/16/bin"),
+        order_files={"acme": tmp_path / "a.ndjson", "other": tmp_path / "x=y.ndjson"},
+    )
+
+
+@pytest.mark.parametrize("name", ["UI_PORT", "WAREHOUSE_PORT", "FAKE_AMAZON_PORT"])
+@pytest.mark.parametrize("text", ["65536", "80.5", "0", "-1", "http"])
+def test_what_is_no_port_is_refused_by_name(name: str, text: str) -> None:
+    with pytest.raises(SettingsError, match=f"{name} is '{text}'; expected"):
+        load_stack_settings({name: text})
+
+
+@pytest.mark.parametrize("text", ["acme", "acme=", "=a.ndjson", "good=a.ndjson acme"])
+def test_orders_that_are_no_pairs_are_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match="ORDERS holds .*; expected SELLER=FILE"):
+        load_stack_settings({"ORDERS": text})
+
+
+def test_the_example_lists_exactly_the_names_that_are_read_each_with_its_meaning() -> None:
+    lines = (PROJECT_ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
+    settings = [match for line in lines if (match := re.match(r"#?\s?([A-Z][A-Z0-9_]+)=", line))]
+    named = [match[1] for match in settings]
+    assert sorted(named) == sorted(names_read())
+    without = [match[1] for match in settings if "#" not in match.string.removeprefix("#")]
+    assert without == [], "each line says what its setting means"
