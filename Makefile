@@ -9,6 +9,8 @@ STAMP := $(VENV)/.installed
 # The first of these that is really Python 3.11 or 3.12 (a name on PATH alone proves nothing: it may be a shim).
 PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null && echo $$p && break; done)
+REQUIRE_PYTHON = $(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null || \
+	{ echo "No Python 3.11 or 3.12 here: install one, or say 'make PYTHON=/path/to/python3.12'." >&2; exit 1; }
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 
 .PHONY: help
@@ -19,13 +21,13 @@ help: ## list the targets
 setup: $(STAMP) ## make the virtual environment from the hashed lock (the other targets do it by themselves)
 
 .tools/bin/uv:
-	@test -n "$(PYTHON)" || { echo "No Python 3.11 or 3.12 found: install one, or say 'make PYTHON=/path/to/python3.12'." >&2; exit 1; }
+	@$(REQUIRE_PYTHON)
 	@echo "Setting up: uv $(UV_VERSION) into .tools"
 	@$(PYTHON) -m pip --version >/dev/null 2>&1 || { echo "$(PYTHON) has no pip: install it (Debian: apt install python3-pip), or put uv on PATH." >&2; exit 1; }
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-warn-script-location --root-user-action ignore --target .tools "uv==$(UV_VERSION)"
 
 $(STAMP): requirements.txt pyproject.toml | $(filter .tools/bin/uv,$(UV))
-	@test -n "$(PYTHON)" || { echo "No Python 3.11 or 3.12 found: install one, or say 'make PYTHON=/path/to/python3.12'." >&2; exit 1; }
+	@$(REQUIRE_PYTHON)
 	@echo "Setting up: virtual environment from requirements.txt"
 	@$(UV) venv --quiet --clear --no-python-downloads --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV)
 	@VIRTUAL_ENV=$(VENV) $(UV) pip sync --quiet --require-hashes requirements.txt

@@ -69,7 +69,10 @@ class Settings:
 
 
 def _require_address(name: str, address: str) -> None:
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise SettingsError(f"{name} is {address!r}; expected an address that starts with https:// or http://.")
     if parts.scheme == "http" and parts.hostname not in LOOPBACK_HOSTS:

@@ -84,7 +84,7 @@ class AirflowGateway:
             raise TransportError(f"Airflow answered HTTP {answer.status_code} to {method} {path}.")
         if not answer.ok:
             raise ContractError(f"Airflow answered HTTP {answer.status_code} to {method} {path}.")
-        return answer.json() if answer.content else None
+        return _document(answer, f"{method} {path}")
 
     def _sign_in(self) -> None:
         login = {"username": self._username, "password": self._password}
@@ -92,9 +92,24 @@ class AirflowGateway:
             answer = requests.post(f"{self._base_url}/auth/token", json=login, timeout=TIMEOUT_S)
         except requests.RequestException as lost:
             raise TransportError(f"Airflow does not answer ({type(lost).__name__}).") from None
+        if answer.status_code >= 500:
+            raise TransportError(f"Airflow answered HTTP {answer.status_code} to POST /auth/token.")
         if answer.status_code != 201:
             raise SettingsError(
                 f"Airflow refuses the login of {self._username} (HTTP {answer.status_code}).",
                 remedy="Check the user's name and password.",
             )
-        self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        token = _document(answer, "POST /auth/token").get("access_token")
+        if not isinstance(token, str):
+            raise ContractError("Airflow answered POST /auth/token without an access token.")
+        self._session.headers["Authorization"] = f"Bearer {token}"
+
+
+def _document(answer: requests.Response, call: str) -> dict[str, Any]:
+    try:
+        document = answer.json() if answer.content else {}
+    except requests.JSONDecodeError:
+        document = None
+    if not isinstance(document, dict):
+        raise ContractError(f"Airflow's answer to {call} is no JSON object; does something else listen there?")
+    return document

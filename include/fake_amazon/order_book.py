@@ -10,7 +10,6 @@ import msgspec
 
 from include.fake_amazon.documents import OrderDocument
 from include.fake_amazon.generator import OrderGenerator, PlannedOrder
-from include.fake_amazon.lifecycle import LONGEST_LIFE
 from include.fake_amazon.marketplaces import BY_COUNTRY
 from include.fake_amazon.order_body import write_order
 from include.fake_amazon.versions import OrderVersion, newest_at
@@ -72,13 +71,14 @@ class OrderBook:
         """One order's state at an instant, None when it did not exist."""
         return newest_at(self._versions(order_id), as_of_utc)
 
-    def orders_as_of(self, since_utc: datetime, as_of_utc: datetime) -> Iterator[OrderVersion]:
-        """The state at `as_of_utc` of every order that may have been placed or changed since `since_utc`.
+    def orders_as_of(self, as_of_utc: datetime, placed: tuple[datetime, datetime]) -> Iterator[OrderVersion]:
+        """The state of the orders at an instant.
 
-        The first bound only saves work: orders too old to have changed since are left out, others may remain.
+        Args:
+            as_of_utc: The instant.
+            placed: Bounds of the orders' creation; they only save work, orders beyond them may be among the result.
         """
-        first = (since_utc - LONGEST_LIFE).date()
-        for order in self.generator.orders_between(first, as_of_utc.date()):
+        for order in self.generator.orders_between(placed[0].date(), placed[1].date()):
             step = order.step_at(as_of_utc)
             if step >= 0 and order.order_id not in self._held:
                 yield self._generated_version(order, step)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from include.fake_amazon.instants import years_before
+from include.fake_amazon.lifecycle import LONGEST_LIFE
 from include.fake_amazon.marketplaces import BY_ID
 from include.fake_amazon.versions import OrderVersion
 from include.fake_amazon.world import ShopState
@@ -35,6 +36,10 @@ class Window(NamedTuple):
     def time_of(self, version: OrderVersion) -> datetime:
         """The time of an order that the bounds are about."""
         return version.created_utc if self.by_creation else version.updated_utc
+
+    def placed(self) -> tuple[datetime, datetime]:
+        """Between which instants the orders of this window can have been placed, with room to spare."""
+        return self.start_utc if self.by_creation else self.start_utc - LONGEST_LIFE, self.end_utc
 
     def holds(self, version: OrderVersion) -> bool:
         """Whether the order lies within the bounds and passes the filters.
@@ -77,7 +82,7 @@ def find_orders(state: ShopState, window: Window, now_utc: datetime) -> Found:
     is_kept = _is_kept(now_utc)
     found = [
         ((window.time_of(version), version.order_id), version)
-        for version in state.book.orders_as_of(window.start_utc, window.as_of_utc)
+        for version in state.book.orders_as_of(window.as_of_utc, window.placed())
         if window.holds(version) and version.marketplace_id in own and is_kept(version)
     ]
     found.sort(key=lambda pair: pair[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -145,7 +146,7 @@ def test_another_rate_is_allowed_where_every_address_is_on_this_machine() -> Non
         ("http://192.168.1.7:8091", "expected https"),
         ("api.amazon.com", "starts with https"),
         ("ftp://api.amazon.com", "starts with https"),
-        ("https://", "starts with https"),
+        ("https:///path", "starts with https"),
         ("http://[::1", "starts with https"),
     ],
 )
@@ -171,7 +172,17 @@ def test_the_local_stack_has_its_defaults() -> None:
     stack = load_stack_settings({})
     assert stack.run_dir == PROJECT_ROOT / ".run"
     assert (stack.ui_port, stack.warehouse_port, stack.fake_amazon_port) == (8080, 5433, 8091)
-    assert (stack.postgres_bin, stack.order_files) == (None, {})
+    assert (stack.fake_amazon, stack.postgres_bin, stack.order_files, stack.ui_password) == (True, None, {}, "")
+
+
+def test_the_uis_password_stays_out_of_the_repr() -> None:
+    assert "s3cr3t" not in repr(load_stack_settings({"UI_PASSWORD": "s3cr3t"}))
+
+
+def test_whether_the_fake_amazon_stands_in_is_yes_or_no() -> None:
+    assert [load_stack_settings({"FAKE_AMAZON": word}).fake_amazon for word in ("yes", "no")] == [True, False]
+    with pytest.raises(SettingsError, match="FAKE_AMAZON is 'maybe'; expected"):
+        load_stack_settings({"FAKE_AMAZON": "maybe"})
 
 
 def test_every_name_of_the_local_stack_reaches_its_setting(tmp_path: Path) -> None:
@@ -179,6 +190,8 @@ def test_every_name_of_the_local_stack_reaches_its_setting(tmp_path: Path) -> No
         {
             "RUN_DIR": str(tmp_path),
             "UI_PORT": "8081",
+            "UI_PASSWORD": "s3cr3t",
+            "FAKE_AMAZON": "no",
             "WAREHOUSE_PORT": "5434",
             "FAKE_AMAZON_PORT": "8092",
             "POSTGRES_BIN": "/usr/lib/postgresql/16/bin",
@@ -188,6 +201,8 @@ def test_every_name_of_the_local_stack_reaches_its_setting(tmp_path: Path) -> No
     assert stack == StackSettings(
         run_dir=tmp_path,
         ui_port=8081,
+        ui_password="s3cr3t",
+        fake_amazon=False,
         warehouse_port=5434,
         fake_amazon_port=8092,
         postgres_bin=Path("/usr/lib/postgresql/16/bin"),
@@ -204,14 +219,32 @@ def test_what_is_no_port_is_refused_by_name(name: str, text: str) -> None:
 
 @pytest.mark.parametrize("text", ["acme", "acme=", "=a.ndjson", "good=a.ndjson acme"])
 def test_orders_that_are_no_pairs_are_refused(text: str) -> None:
-    with pytest.raises(SettingsError, match="ORDERS holds .*; expected SELLER=FILE"):
+    with pytest.raises(SettingsError, match=r"ORDERS holds .*; expected SELLER=FILE"):
         load_stack_settings({"ORDERS": text})
 
 
-def test_the_example_lists_exactly_the_names_that_are_read_each_with_its_meaning() -> None:
+def example_names() -> list[str]:
     lines = (PROJECT_ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
-    settings = [match for line in lines if (match := re.match(r"#?\s?([A-Z][A-Z0-9_]+)=", line))]
-    named = [match[1] for match in settings]
-    assert sorted(named) == sorted(names_read())
-    without = [match[1] for match in settings if "#" not in match.string.removeprefix("#")]
-    assert without == [], "each line says what its setting means"
+    return [match[1] for line in lines if (match := re.match(r"([A-Z][A-Z0-9_]+)=", line))]
+
+
+def test_the_example_lists_exactly_the_names_that_are_read_here_or_by_compose() -> None:
+    compose = (PROJECT_ROOT / "docker-compose.yaml").read_text(encoding="utf-8")
+    read_by_compose = set(re.findall(r"(?<!\$)\$\{([A-Z][A-Z0-9_]+)", compose))
+    assert sorted(example_names()) == sorted(names_read() | read_by_compose)
+
+
+def test_the_example_says_of_each_setting_what_it_means() -> None:
+    lines = (PROJECT_ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
+    settings = [line for line in lines if line and not line.startswith("#")]
+    assert settings
+    assert [line for line in settings if not re.fullmatch(r'[A-Z][A-Z0-9_]+="" +# \S.*', line)] == []
+
+
+def test_the_example_copied_as_it_is_changes_nothing() -> None:
+    show = "set -a; . ./.env.example; env -0"
+    shown = subprocess.run(["/bin/sh", "-c", show], cwd=PROJECT_ROOT, env={}, capture_output=True, check=True)
+    environment = dict(entry.split("=", 1) for entry in shown.stdout.decode().split("\0") if entry)
+    assert set(example_names()) <= set(environment)
+    assert load_settings(environment) == Settings()
+    assert load_stack_settings(environment) == StackSettings()

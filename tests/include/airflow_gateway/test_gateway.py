@@ -94,8 +94,14 @@ def test_a_run_and_its_tasks_are_read(gateway: AirflowGateway, airflow: Scripted
 @pytest.mark.usefixtures("signed_in")
 @pytest.mark.parametrize(
     ("status", "error"),
-    [(400, ContractError), (401, ContractError), (403, ContractError), (409, ContractError)]
-    + [(500, TransportError), (502, TransportError), (503, TransportError)],
+    [
+        (400, ContractError),
+        (401, ContractError),
+        (403, ContractError),
+        (409, ContractError),
+        (500, TransportError),
+        (503, TransportError),
+    ],
 )
 def test_a_refusal_names_status_and_call(
     gateway: AirflowGateway, airflow: ScriptedServer, status: int, error: type[SellerOrdersError]
@@ -152,8 +158,9 @@ def test_a_login_that_failed_is_tried_again_by_the_next_call(gateway: AirflowGat
     "call", [AirflowGateway.health, AirflowGateway.import_errors], ids=["without sign-in", "with sign-in"]
 )
 def test_nobody_listening_is_a_transport_error(call: Call) -> None:
+    gateway = AirflowGateway(f"http://127.0.0.1:{free_port()}", "admin", "s3cr3t-password")
     with pytest.raises(TransportError, match="does not answer") as lost:
-        call(AirflowGateway(f"http://127.0.0.1:{free_port()}", "admin", "s3cr3t-password"))
+        call(gateway)
     assert "s3cr3t" not in "".join(traceback.format_exception(lost.value))
 
 
@@ -164,19 +171,11 @@ def test_a_connection_that_breaks_is_a_transport_error(gateway: AirflowGateway, 
 
 
 @pytest.mark.parametrize(
-    ("body", "call"),
-    [
-        (b"<html>another server</html>", AirflowGateway.health),
-        (b"[]", AirflowGateway.health),
-        (b"{}", AirflowGateway.import_errors),
-    ],
-    ids=["a page of HTML", "a list", "an answer without what was asked for"],
+    "body", [b"<html>another server</html>", b"[]", b"\xff"], ids=["a page of HTML", "a list", "no UTF-8"]
 )
 def test_an_answer_of_another_shape_is_a_contract_error(
-    gateway: AirflowGateway, airflow: ScriptedServer, body: bytes, call: Call
+    gateway: AirflowGateway, airflow: ScriptedServer, body: bytes
 ) -> None:
-    if call is not AirflowGateway.health:
-        airflow.say(201, {"access_token": "jwt"})
     airflow.say(200, body)
-    with pytest.raises(ContractError):
-        call(gateway)
+    with pytest.raises(ContractError, match="GET /api/v2/monitor/health is no JSON object"):
+        gateway.health()

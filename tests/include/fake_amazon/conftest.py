@@ -16,7 +16,6 @@ from include.fake_amazon.server import RunningFake, serve_in_thread
 NOW = datetime(2026, 11, 10, 12, 0, tzinfo=UTC)
 ORDERS_PATH = "/orders/2026-01-01/orders"
 PARTICIPATIONS_PATH = "/sellers/v1/marketplaceParticipations"
-_numbers = itertools.count(1)
 
 
 class Seller:
@@ -85,11 +84,15 @@ def _noon_again(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture
-def new_seller(fake: RunningFake) -> Callable[..., Seller]:
-    """Makes sellers with shops of their own; without fields a German shop of five orders a day."""
+def new_seller(fake: RunningFake, request: pytest.FixtureRequest) -> Callable[..., Seller]:
+    """Makes sellers with shops of their own; without fields a German shop of five orders a day.
+
+    Orders depend on the shop's id, so it comes from the test's name: each test sees the same ones whatever runs before.
+    """
+    numbers = itertools.count(1)
 
     def make(region: str = "eu", marketplaces: tuple[str, ...] = ("DE",), **fields: Any) -> Seller:
-        shop_id = f"shop_{next(_numbers)}"
+        shop_id = f"{request.node.name} {next(numbers)}"
         fake.client.ensure_shop(shop_id, region, marketplaces, **fields)
         return Seller(fake, shop_id, region)
 

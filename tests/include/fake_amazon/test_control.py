@@ -72,7 +72,7 @@ def test_the_truth_of_the_past_does_not_change_with_later_updates(fake, seller):
 
 def test_an_update_merges_into_the_order_and_moves_its_time(fake, seller):
     order_id = _truth(seller)[-1]["order_id"]
-    (before,) = [order for order in _shown(seller) if order["orderId"] == order_id]
+    (before,) = [order for order in _shown(seller, LATER) if order["orderId"] == order_id]
     changes = {"buyer": {"buyerName": "Jane Doe"}, "programs": None}
     fake.client.update_order(seller.shop_id, order_id, changes, at_utc=LATER)
     (after,) = [order for order in _shown(seller, LATER) if order["orderId"] == order_id]
@@ -80,6 +80,12 @@ def test_an_update_merges_into_the_order_and_moves_its_time(fake, seller):
     del before["lastUpdatedTime"], before["programs"]
     before["buyer"]["buyerName"] = "Jane Doe"
     assert after == before
+
+
+def test_a_change_within_a_window_that_was_asked_for_before_shows_at_once(fake, seller):
+    order_id = _shown(seller)[0]["orderId"]
+    fake.client.update_order(seller.shop_id, order_id, {"programs": ["PREMIUM"]}, at_utc=WATERMARK)
+    assert [order["orderId"] for order in _shown(seller) if order["programs"] == ["PREMIUM"]] == [order_id]
 
 
 def test_what_would_have_happened_later_to_a_changed_order_no_longer_does(fake, seller):

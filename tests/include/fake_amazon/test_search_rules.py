@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 AFTER = "2026-10-01T00:00:00Z"
+RECENT = "2026-11-06T00:00:00Z"
 INVALID = "The input you have submitted is not valid. Please check your input and try again."
 TOO_RECENT = (
     "The input you have submitted is not valid. Note that the error may be due to a systematic delay in data "
@@ -122,35 +123,35 @@ def trader(fake, traders, new_seller):
 
 
 def test_marketplace_ids_choose_the_marketplaces(trader):
-    french = trader.orders(lastUpdatedAfter=AFTER, marketplaceIds="A13V1IB3VIYZZH")
-    everything = trader.orders(lastUpdatedAfter=AFTER)
-    both = trader.orders(lastUpdatedAfter=AFTER, marketplaceIds="A13V1IB3VIYZZH,A1PA6795UKMFR9")
+    french = trader.orders(lastUpdatedAfter=RECENT, marketplaceIds="A13V1IB3VIYZZH")
+    everything = trader.orders(lastUpdatedAfter=RECENT)
+    both = trader.orders(lastUpdatedAfter=RECENT, marketplaceIds="A13V1IB3VIYZZH,A1PA6795UKMFR9")
     assert {order["salesChannel"]["marketplaceId"] for order in french} == {"A13V1IB3VIYZZH"}
     assert 0 < len(french) < len(everything)
     assert both == everything
 
 
 def test_a_marketplace_without_participation_holds_no_orders(trader):
-    assert trader.orders(lastUpdatedAfter=AFTER, marketplaceIds="APJ6JRA9NG5V4") == []
+    assert trader.orders(lastUpdatedAfter=RECENT, marketplaceIds="APJ6JRA9NG5V4") == []
 
 
 @pytest.mark.parametrize("status", ["UNSHIPPED", "SHIPPED", "CANCELLED", "PARTIALLY_SHIPPED"])
 def test_fulfillment_statuses_choose_the_orders(trader, status):
-    found = trader.orders(lastUpdatedAfter=AFTER, fulfillmentStatuses=status, includedData="FULFILLMENT")
+    found = trader.orders(lastUpdatedAfter=RECENT, fulfillmentStatuses=status, includedData="FULFILLMENT")
     assert {order["fulfillment"]["fulfillmentStatus"] for order in found} == {status}
 
 
 def test_fulfilled_by_chooses_the_orders(trader):
-    found = trader.orders(lastUpdatedAfter=AFTER, fulfilledBy="AMAZON", includedData="FULFILLMENT")
-    everything = trader.orders(lastUpdatedAfter=AFTER)
+    found = trader.orders(lastUpdatedAfter=RECENT, fulfilledBy="AMAZON", includedData="FULFILLMENT")
+    everything = trader.orders(lastUpdatedAfter=RECENT)
     assert {order["fulfillment"]["fulfilledBy"] for order in found} == {"AMAZON"}
-    assert len(trader.orders(lastUpdatedAfter=AFTER, fulfilledBy="MERCHANT")) == len(everything) - len(found)
+    assert len(trader.orders(lastUpdatedAfter=RECENT, fulfilledBy="MERCHANT")) == len(everything) - len(found)
 
 
 def test_lists_may_be_repeated_or_separated_by_commas(trader):
     words = ["UNSHIPPED", "CANCELLED"]
-    repeated = trader.orders(lastUpdatedAfter=AFTER, fulfillmentStatuses=words)
-    joined = trader.orders(lastUpdatedAfter=AFTER, fulfillmentStatuses=",".join(words))
+    repeated = trader.orders(lastUpdatedAfter=RECENT, fulfillmentStatuses=words)
+    joined = trader.orders(lastUpdatedAfter=RECENT, fulfillmentStatuses=",".join(words))
     assert repeated == joined != []
 
 

@@ -243,6 +243,13 @@ def test_neither_token_nor_query_shows_in_an_error_or_in_the_log(
     assert "Atza" not in told
 
 
+def test_the_query_does_not_show_where_nobody_listens_either(open_client: OpenClient) -> None:
+    client = open_client(endpoint=f"http://127.0.0.1:{free_port()}", patience_s=0)
+    with pytest.raises(TransportError) as lost:
+        client.get(SEARCH_ORDERS, QUERY)
+    assert "secret" not in "".join(traceback.format_exception(lost.value))
+
+
 def test_waits_and_fresh_tokens_are_told_in_the_log(
     client: SellingPartnerClient, server: ScriptedServer, caplog: pytest.LogCaptureFixture
 ) -> None:
