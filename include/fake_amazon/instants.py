@@ -13,6 +13,12 @@ def format_instant(instant_utc: datetime) -> str:
     return instant_utc.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
+def exact_instant(instant_utc: datetime) -> str:
+    """Write an instant as Amazon does, but to its last digit: an order from a file may carry more than milliseconds."""
+    timespec = "microseconds" if instant_utc.microsecond % 1000 else "milliseconds"
+    return instant_utc.isoformat(timespec=timespec)[:-6] + "Z"
+
+
 def parse_instant(text: str) -> datetime:
     """Read an instant of an order or of the control API, with any offset, as UTC.
 

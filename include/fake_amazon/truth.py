@@ -12,7 +12,7 @@ from typing import TypedDict
 from msgspec import Raw
 
 from include.fake_amazon.documents import inner
-from include.fake_amazon.instants import format_instant
+from include.fake_amazon.instants import exact_instant
 from include.fake_amazon.versions import OrderVersion
 from include.fake_amazon.visibility import Window, find_orders
 from include.fake_amazon.world import ShopState
@@ -59,7 +59,7 @@ def _order_truth(version: OrderVersion) -> OrderTruth:
     amount, currency = _total(document.fields.get("proceeds"), "grandTotal")
     return {
         "order_id": version.order_id,
-        "last_updated_utc": format_instant(version.updated_utc),
+        "last_updated_utc": exact_instant(version.updated_utc),
         "grand_total_amount": amount,
         "currency_code": currency,
         "items": [_item_truth(item) for item in document.items],

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any, cast
 
 from include.fake_amazon.client import FakeAmazonClient
@@ -85,9 +86,10 @@ def _decimal(text: str | None) -> Decimal | None:
     return None if text is None else Decimal(text)
 
 
-def _sums(rows: Iterable[Row]) -> dict[str, Decimal]:
-    sums: dict[str, Decimal] = defaultdict(Decimal)
+def _sums(rows: Iterable[Row]) -> dict[str, Fraction]:
+    # Fractions, because a sum of Decimals is rounded to 28 digits and Amazon's amounts have no limit.
+    sums: dict[str, Fraction] = defaultdict(Fraction)
     for *_, amount, currency_code in rows:
         if amount is not None:
-            sums[currency_code] += amount
+            sums[currency_code] += Fraction(amount)
     return dict(sums)

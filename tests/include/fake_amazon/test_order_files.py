@@ -99,6 +99,12 @@ def test_given_orders_can_be_changed_too(serve_file, make_order):
     assert order["last_updated_utc"] == "2026-11-01T00:00:00.000Z"
 
 
+def test_the_truth_tells_a_given_orders_time_to_its_last_digit(serve_file, make_order):
+    fake = serve_file(json.dumps(make_order("300-0000000-0000001", "2026-10-05T08:13:44.123456Z")))
+    (order,) = fake.client.truth("given", datetime(2026, 11, 1, tzinfo=UTC))["orders"]
+    assert order["last_updated_utc"] == "2026-10-05T08:13:44.123456Z"
+
+
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [

@@ -43,7 +43,8 @@ def shared_dsn(postgres: PostgresServer, request: pytest.FixtureRequest) -> Iter
 def warehouse_dsn(shared_dsn: str) -> str:
     """The module's warehouse, emptied."""
     with psycopg.connect(shared_dsn, autocommit=True) as owner:
-        owner.execute("TRUNCATE amazon.orders, ops.extraction_window, ops.watermark CASCADE")
+        # Quicker than TRUNCATE for a handful of rows; items and pages go with their parents.
+        owner.execute("DELETE FROM amazon.orders; DELETE FROM ops.extraction_window; DELETE FROM ops.watermark")
     return shared_dsn
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import importlib.util
+import shutil
+import sys
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 from upath import UPath
 
+from include import settings
 from include.orders.landing import page_url, read_page, write_page
-from include.settings import PROJECT_ROOT, Settings
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
 END = datetime(2026, 10, 5, 11, 58, tzinfo=UTC)
@@ -84,10 +87,20 @@ def test_a_second_writing_replaces_the_page(raw_url: str) -> None:
     assert stored(raw_url) == ["page-0001.json.gz"]
 
 
-def test_the_default_landing_is_in_the_projects_folder_even_where_its_name_has_a_space() -> None:
-    url = Settings().raw_url
-    assert UPath(url).path == str(PROJECT_ROOT / ".run" / "raw")
-    assert "%" not in url or "%" in str(PROJECT_ROOT)
+def test_the_default_landing_is_in_the_projects_folder_even_where_its_name_has_a_space(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "my orders" / "include" / "settings.py"
+    elsewhere.parent.mkdir(parents=True)
+    shutil.copy(settings.__file__, elsewhere)
+    spec = importlib.util.spec_from_file_location("settings_elsewhere", elsewhere)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "settings_elsewhere", module)
+    spec.loader.exec_module(module)
+    write_page(page_url(module.Settings().raw_url, "acme", START, END, 1), BODY)
+    assert len(list((tmp_path / "my orders" / ".run" / "raw").rglob("page-0001.json.gz"))) == 1
 
 
 def test_a_page_that_is_not_there_is_a_file_not_found(raw_url: str) -> None:
