@@ -42,13 +42,16 @@ run: $(STAMP) ## start everything on this machine and load every seller's orders
 psql: $(STAMP) ## open the warehouse as the read-only role analyst, or print its address
 	@$(PY) -m include.local_stack psql
 
+# A file's tests stay together, so that what they share is made once; waiting in one file is work for another.
+PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile
+
 .PHONY: test
 test: $(STAMP) ## the whole suite, on real PostgreSQL and real Airflow (under 10 minutes)
-	@$(PY) -m pytest $(PYTEST_ARGS)
+	@$(PY) -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
 .PHONY: test-fast
-test-fast: $(STAMP) ## the tests that need no Airflow (under 30 seconds)
-	@$(PY) -m pytest -m "not airflow and not stack" -q
+test-fast: $(STAMP) ## the quick tests, without Airflow (under 30 seconds)
+	@$(PY) -m pytest $(PARALLEL) -m "not airflow and not stack and not slow" -q
 
 .PHONY: lint
 lint: $(STAMP) ## ruff, mypy, the rooms' import contracts, sellers.yaml, and the numbers of the code

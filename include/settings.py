@@ -92,6 +92,15 @@ def _number(environ: Mapping[str, str], name: str, default: float, *, least: flo
     return number
 
 
+def _whole_number(environ: Mapping[str, str], name: str, default: int, *, least: int, most: int) -> int:
+    text = environ.get(name, "").strip()
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+        raise SettingsError(f"{name} is {text!r}; expected a whole number from {least} to {most}.")
+    return int(text)
+
+
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings from the environment (or a mapping that stands for it).
 
@@ -116,7 +125,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         seller_central_url=text("SELLER_CENTRAL_URL", "").rstrip("/"),
         rate_scale=_number(env, "RATE_SCALE", 1.0, least=0.001),
         included_data=included,
-        first_window_days=int(_number(env, "FIRST_WINDOW_DAYS", 30, least=1)),
+        first_window_days=_whole_number(env, "FIRST_WINDOW_DAYS", 30, least=1, most=3650),
         http_timeout_s=_number(env, "HTTP_TIMEOUT_S", 30.0, least=1),
     )
 
@@ -156,10 +165,7 @@ def load_stack_settings(environ: Mapping[str, str] | None = None) -> StackSettin
     default = StackSettings()
 
     def port(name: str, otherwise: int) -> int:
-        number = _number(env, name, otherwise, least=1)
-        if number > 65535 or number != int(number):
-            raise SettingsError(f"{name} is {env[name]!r}; expected a port from 1024 to 65535.")
-        return int(number)
+        return _whole_number(env, name, otherwise, least=1, most=65535)
 
     postgres_bin = env.get("POSTGRES_BIN", "").strip()
     return StackSettings(

@@ -29,7 +29,7 @@ def require_free_port(name: str, port: int, variable: str) -> None:
         SettingsError: Somebody listens there (program and pid, where we may see them), or it is no usable port.
     """
     if not 1 <= port <= 65535:
-        raise SettingsError(f"{variable} is {port}; expected a port from 1024 to 65535.")
+        raise SettingsError(f"{variable} is {port}; expected a port from 1 to 65535.")
     try:
         taken = not _can_listen(port) or _somebody_answers(port)
     except PermissionError:

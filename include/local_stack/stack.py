@@ -143,7 +143,7 @@ def _prepare(settings: StackSettings, supervisor: Supervisor) -> Stack:
 def _product_environment(stack: Stack, product: Settings) -> dict[str, str]:
     environment = {
         "WAREHOUSE_DSN": stack.loader_dsn,
-        "RAW_URL": (stack.settings.run_dir / "raw").as_uri(),
+        "RAW_URL": f"file://{stack.settings.run_dir / 'raw'}",
         "SELLERS_FILE": str(product.sellers_file),
     }
     if stack.amazon:

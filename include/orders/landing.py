@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import gzip
 import uuid
+import zlib
 from datetime import UTC, datetime
 
 from upath import UPath
+
+from include.errors import LoadError, TransientError
 
 # Level 1 takes 0.4 times the CPU of level 6 for pages a third larger; pages are kept for weeks, not years.
 COMPRESSION_LEVEL = 1
@@ -22,22 +25,35 @@ def write_page(url: str, body: bytes) -> None:
     """Write a page whole or not at all: under a temporary name first, renamed when complete.
 
     A second call replaces the page.
+
+    Raises:
+        TransientError: The store refused it: no space, no access, out of reach. Worth another try after a while.
     """
     target = UPath(url)
-    target.parent.mkdir(parents=True, exist_ok=True)
     half = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         half.write_bytes(gzip.compress(body, COMPRESSION_LEVEL, mtime=0))
         target.fs.mv(half.path, target.path)
-    except BaseException:
+    except OSError as refused:
+        raise TransientError(f"The page {url} could not be written: {refused.strerror or refused}.") from refused
+    finally:
         half.unlink(missing_ok=True)
-        raise
 
 
 def read_page(url: str) -> bytes:
     """Return a landed page, unpacked.
 
     Raises:
-        FileNotFoundError: It is not there any more.
+        LoadError: It is not there any more, or spoilt.
     """
-    return gzip.decompress(UPath(url).read_bytes())
+    try:
+        return gzip.decompress(UPath(url).read_bytes())
+    except FileNotFoundError:
+        fate = "gone"
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        fate = "spoilt"
+    raise LoadError(
+        f"The landed page {url} is {fate}.",
+        remedy="Put it back, or extract its window again as docs/runbook.md says.",
+    )

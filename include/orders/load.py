@@ -109,14 +109,7 @@ def _load_window(connection: Connection, window: windows.Window) -> tuple[int, i
 
 
 def _read_landed(url: str) -> list[Order]:
-    try:
-        body = read_page(url)
-    except FileNotFoundError as gone:
-        raise LoadError(
-            f"The landed page {url} is gone.",
-            remedy="Put it back, or extract its window again as docs/runbook.md says.",
-        ) from gone
-    return read_orders(NUL_ESCAPE.sub(rb"\1\\ufffd", body))
+    return read_orders(NUL_ESCAPE.sub(rb"\1\\ufffd", read_page(url)))
 
 
 def _stage_page(

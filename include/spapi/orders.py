@@ -87,4 +87,6 @@ def search_orders(client: SellingPartnerClient, query: OrdersQuery, next_token: 
     if bound is not None and bound.tzinfo is None:
         raise ContractError("searchOrders: `$.lastUpdatedBefore` has no time zone.", request_id=reply.request_id)
     token = envelope.pagination.next_token if envelope.pagination else None
+    if token and token == next_token:
+        raise ContractError("searchOrders gave the token of the page just read again.", request_id=reply.request_id)
     return OrdersPage(reply.body, len(envelope.orders), token or None, bound, reply.request_id)

@@ -120,7 +120,7 @@ def test_the_process_environment_is_read_where_none_is_given(monkeypatch: pytest
 @pytest.mark.parametrize("name", ["RATE_SCALE", "FIRST_WINDOW_DAYS", "HTTP_TIMEOUT_S"])
 @pytest.mark.parametrize("text", ["fast", "0", "-1", "nan", "inf", "1,5", "1e999"])
 def test_a_number_that_is_none_or_too_small_is_refused_by_name(name: str, text: str) -> None:
-    with pytest.raises(SettingsError, match=f"{name} is '{text}'; expected a number, at least"):
+    with pytest.raises(SettingsError, match=f"{name} is '{text}'; expected a (whole )?number"):
         load_settings(LOOPBACK | {name: text})
 
 

@@ -15,6 +15,8 @@ from include.fake_amazon.__main__ import main
 from include.fake_amazon.client import FakeAmazonClient
 from include.fake_amazon.server import listen
 
+pytestmark = pytest.mark.slow
+
 
 @contextmanager
 def _running(*arguments):

@@ -30,6 +30,8 @@ from datetime import date
 from include.fake_amazon.generator import OrderGenerator
 from include.fake_amazon.order_body import write_order
 from include.fake_amazon.shops import load_shops
+
+pytestmark = pytest.mark.slow
 digest = hashlib.sha256()
 for shop in load_shops():
     for order in OrderGenerator(7, shop).orders_between(date(2026, 10, 3), date(2026, 10, 4)):

@@ -15,6 +15,8 @@ from include.fake_amazon.server import serve_in_thread
 from include.fake_amazon.shops import make_shop
 from include.fake_amazon.world import World
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 11, 10, 12, tzinfo=UTC)
 SHOPS = [
     make_shop({"shop_id": shop_id, "region": "eu", "marketplaces": ["DE"], "orders_per_day": 1})

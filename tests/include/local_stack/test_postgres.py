@@ -10,6 +10,8 @@ import pytest
 
 from include.local_stack.postgres import PostgresServer, ensure_database, ensure_role
 
+pytestmark = pytest.mark.slow
+
 ODD_DATABASE = 'ware"house of %s'
 ODD_ROLE = "O'Brien; --"
 

@@ -12,6 +12,8 @@ from include.errors import SettingsError
 from include.local_stack import postgres_binaries
 from include.local_stack.postgres_binaries import PostgresBinaries, find_binaries, server_user
 
+pytestmark = pytest.mark.slow
+
 
 def programs_that_say(folder: Path, answer: str, exit_code: int = 0) -> Path:
     folder.mkdir()

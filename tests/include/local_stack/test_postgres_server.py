@@ -22,6 +22,8 @@ from include.errors import SettingsError
 from include.local_stack.postgres import PostgresBinaries, PostgresServer, stop_leftover
 from include.local_stack.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 Serve = Callable[..., PostgresServer]
 Spawn = Callable[..., "subprocess.Popen[str]"]
 NAMES = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1)

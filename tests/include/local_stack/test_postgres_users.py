@@ -20,6 +20,8 @@ from include.local_stack import postgres_binaries, postgres_server
 from include.local_stack.postgres import PostgresBinaries, PostgresServer
 from include.local_stack.postgres_binaries import NOBODY, ServerUser, server_user
 
+pytestmark = pytest.mark.slow
+
 Serve = Callable[..., PostgresServer]
 IS_ROOT = os.geteuid() == 0
 NAMED_USER = next(user.pw_uid for user in pwd.getpwall() if user.pw_uid not in (0, NOBODY))

@@ -17,6 +17,8 @@ from include.errors import OperatorActionError, SettingsError
 from include.local_stack.processes import Supervisor
 from include.local_stack.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 # Ignores SIGTERM, has a child in its own session and one in its own group, and says their numbers.
 STUBBORN = """
 import signal, subprocess, time

@@ -18,6 +18,8 @@ import pytest
 from include.local_stack.processes import clean_up_killed_run
 from include.local_stack.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 Spawn = Callable[..., "subprocess.Popen[str]"]
 RUN = """
 import sys, time

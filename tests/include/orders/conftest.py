@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from datetime import date, datetime, time
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from include.authorization.credentials import ApplicationCredentials, SellerCredentials
@@ -15,7 +14,6 @@ from include.authorization.seller_client import open_seller_client
 from include.fake_amazon.clock import Clock
 from include.fake_amazon.server import RunningFake, serve_in_thread
 from include.fake_amazon.shops import make_shop
-from include.local_stack.postgres import PostgresServer
 from include.orders import windows
 from include.orders.landing import page_url, write_page
 from include.sellers.marketplaces import by_country
@@ -27,25 +25,6 @@ from tests.payloads.clocks import HandClock
 
 Land = Callable[..., windows.Window]
 OpenClient = Callable[..., SellingPartnerClient]
-
-
-@pytest.fixture(scope="module")
-def shared_dsn(postgres: PostgresServer, request: pytest.FixtureRequest) -> Iterator[str]:
-    """One warehouse for a module: making one for each of its many short tests would take longer than the tests."""
-    name = f"orders_{request.path.stem}"
-    with psycopg.connect(postgres.dsn(), autocommit=True) as administration:
-        administration.execute(f"CREATE DATABASE {name} TEMPLATE template_warehouse OWNER loader STRATEGY file_copy")
-        yield postgres.dsn(name, user="loader", password="loader")
-        administration.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-@pytest.fixture
-def warehouse_dsn(shared_dsn: str) -> str:
-    """The module's warehouse, emptied."""
-    with psycopg.connect(shared_dsn, autocommit=True) as owner:
-        # Quicker than TRUNCATE for a handful of rows; items and pages go with their parents.
-        owner.execute("DELETE FROM amazon.orders; DELETE FROM ops.extraction_window; DELETE FROM ops.watermark")
-    return shared_dsn
 
 
 @pytest.fixture

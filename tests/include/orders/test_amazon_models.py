@@ -27,7 +27,7 @@ from include.warehouse.connection import Connection
 from tests.payloads.clocks import HandClock
 from tests.payloads.truth import tables_of, truth_of
 
-pytestmark = pytest.mark.needs_amazon_models
+pytestmark = [pytest.mark.needs_amazon_models, pytest.mark.slow]
 
 SINCE = datetime(2024, 12, 1, tzinfo=UTC)
 RunAll = Callable[[], dict[str, LoadResult]]

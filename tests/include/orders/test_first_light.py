@@ -26,6 +26,8 @@ from tests.payloads.clocks import HandClock
 from tests.payloads.orders import an_order
 from tests.payloads.truth import tables_of, truth_of
 
+pytestmark = pytest.mark.slow
+
 SINCE = datetime(2026, 10, 1, tzinfo=UTC)
 OpenClient = Callable[..., SellingPartnerClient]
 OpenShop = Callable[..., None]

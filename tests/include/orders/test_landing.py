@@ -6,6 +6,7 @@ import gzip
 import importlib.util
 import shutil
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from upath import UPath
 
 from include import settings
+from include.errors import LoadError, TransientError
 from include.orders.landing import page_url, read_page, write_page
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
@@ -103,9 +105,20 @@ def test_the_default_landing_is_in_the_projects_folder_even_where_its_name_has_a
     assert len(list((tmp_path / "my orders" / ".run" / "raw").rglob("page-0001.json.gz"))) == 1
 
 
-def test_a_page_that_is_not_there_is_a_file_not_found(raw_url: str) -> None:
-    with pytest.raises(FileNotFoundError):
+def test_a_page_that_is_not_there_is_named_with_the_way_out(raw_url: str) -> None:
+    with pytest.raises(LoadError, match=r"page-0001.json.gz is gone.*runbook"):
         read_page(page_url(raw_url, "acme", START, END, 1))
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda page: page[:-9], lambda page: b"no gzip", lambda page: page[:12] + b"\0" * 40]
+)
+def test_a_page_that_was_spoilt_is_named_too(raw_url: str, spoil: Callable[[bytes], bytes]) -> None:
+    url = page_url(raw_url, "acme", START, END, 1)
+    write_page(url, BODY)
+    UPath(url).write_bytes(spoil(UPath(url).read_bytes()))
+    with pytest.raises(LoadError, match=r"page-0001.json.gz is spoilt"):
+        read_page(url)
 
 
 @pytest.mark.parametrize("earlier", [False, True], ids=["leaves nothing", "leaves the earlier page as it was"])
@@ -128,7 +141,7 @@ def test_a_writing_that_fails(raw_url: str, monkeypatch: pytest.MonkeyPatch, fau
             raise OSError("No space left on device")
 
         monkeypatch.setattr(type(UPath(url).fs), "mv", refuse)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(TransientError, match="could not be written: No space left"):
         write_page(url, BODY)
     monkeypatch.undo()
     assert stored(raw_url) == ["page-0001.json.gz"] * earlier

@@ -111,7 +111,6 @@ def test_a_rewritten_page_is_the_page_without_the_personal_parts_byte_for_byte()
         a_page(an_order(), an_order("B")),
         a_page(an_order(orderItems=[an_item(product={"title": "a buyer's recipient payment"})])),
         json.dumps(plain(a_page(an_order())), indent=2).encode(),
-        a_page(an_order(orderItems=[an_item(product={"title": "T"})])).replace(b'"T"', rb'"T\u00fcr \u002f"'),
         a_page(an_order(orderItems=[an_item(product={"title": "buyer"})])),
         a_page(an_order(note={"buyer": "in a place that Amazon does not have"})),
     ],
@@ -120,13 +119,30 @@ def test_a_rewritten_page_is_the_page_without_the_personal_parts_byte_for_byte()
         "ordinary orders",
         "a title with those words",
         "white space",
-        "a title with escapes",
         "a title that is one of those words",
         "one of those words as a key elsewhere",
     ],
 )
 def test_a_page_without_anything_personal_stays_byte_for_byte(page: bytes) -> None:
     assert remove_personal_data(page) == page
+
+
+def test_a_page_with_escapes_says_the_same_afterwards() -> None:
+    page = a_page(an_order(orderItems=[an_item(product={"title": "T"})])).replace(b'"T"', rb'"T\u00fcr \u002f"')
+    assert json.loads(remove_personal_data(page)) == json.loads(page)
+
+
+@pytest.mark.parametrize(
+    "twice",
+    [
+        f'"buyer":{{"buyerName":"{SECRET}"}},"buyer":null',
+        f'"tax":{{"taxRegistrations":["{SECRET}"]}},"tax":{{}}',
+    ],
+    ids=["the part itself", "what holds it"],
+)
+def test_a_key_that_stands_twice_hides_nothing(twice: str) -> None:
+    page = f'{{"orders":[{{"orderId":"A",{twice}}}]}}'.encode()
+    assert SECRET.encode() not in remove_personal_data(page)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +170,7 @@ def test_a_page_that_is_no_json_is_refused_without_a_word_of_it(body: bytes) -> 
         b'["buyer"]',
         b'{"orders":{"buyer":1}}',
         b'{"orders":["buyer",null,3]}',
-        b'{"orders":[{"buyer":null,"tax":[],"orderItems":[null,{"product":"customizedUrl"}]}]}',
+        b'{"orders":[{"tax":[],"orderItems":[null,{"product":"customizedUrl"}]}]}',
     ],
     ids=["an object", "a list", "orders as an object", "orders that are none", "parts that are none"],
 )

@@ -20,6 +20,8 @@ from include.sellers import document
 from include.sellers.fields import FIELDS
 from include.sellers.registry import MisconfiguredSeller, Seller, load_sellers
 
+pytestmark = pytest.mark.slow
+
 FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 COMPLETE = {
     "id": "acme",

@@ -130,6 +130,7 @@ def test_an_analyst_can_do_nothing_else(analyst_dsn: str, statement: str) -> Non
         analyst.execute(statement)
 
 
+@pytest.mark.slow
 def test_the_command_line_migrates_and_says_so(empty_dsn: str, project_root: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "include.warehouse"],
@@ -142,6 +143,7 @@ def test_the_command_line_migrates_and_says_so(empty_dsn: str, project_root: Pat
     assert (done.returncode, done.stdout, done.stderr) == (0, "The warehouse is up to date.\n", "")
 
 
+@pytest.mark.slow
 def test_the_command_line_says_in_one_sentence_what_is_wrong(project_root: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "include.warehouse"],
