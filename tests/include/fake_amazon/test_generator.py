@@ -22,6 +22,8 @@ from include.fake_amazon.marketplaces import BY_COUNTRY
 from include.fake_amazon.order_body import write_order
 from include.fake_amazon.shops import load_shops, make_shop
 
+pytestmark = pytest.mark.slow
+
 SHOPS = {shop.shop_id: shop for shop in load_shops()}
 OPENED = date(2026, 10, 1)
 DIGEST_PROGRAM = """
@@ -31,7 +33,6 @@ from include.fake_amazon.generator import OrderGenerator
 from include.fake_amazon.order_body import write_order
 from include.fake_amazon.shops import load_shops
 
-pytestmark = pytest.mark.slow
 digest = hashlib.sha256()
 for shop in load_shops():
     for order in OrderGenerator(7, shop).orders_between(date(2026, 10, 3), date(2026, 10, 4)):
