@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
 
-from include.orchestration.portless_connection_test import PortlessConnectionTest
+from include.orchestration.zero_port_filter import ZeroPortFilter
 
 
 class ConnectionTestPlugin(AirflowPlugin):
@@ -12,5 +12,5 @@ class ConnectionTestPlugin(AirflowPlugin):
 
     name = "seller_orders_connection_test"
     fastapi_root_middlewares = [  # noqa: RUF012 - Airflow reads a plain list
-        {"name": "Test of Connections without a port", "middleware": PortlessConnectionTest, "args": [], "kwargs": {}}
+        {"name": "Test of Connections without a port", "middleware": ZeroPortFilter, "args": [], "kwargs": {}}
     ]

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from include.orchestration.portless_connection_test import LONGEST_BODY, PortlessConnectionTest
+from include.orchestration.zero_port_filter import LONGEST_BODY, ZeroPortFilter
 
 PATH = "/api/v2/connections/test"
 
@@ -39,7 +39,7 @@ def _passed_on(body: bytes, *, path: str = PATH, method: str = "POST", parts: in
         "path": path,
         "headers": [(b"content-length", str(len(body)).encode())],
     }
-    asyncio.run(PortlessConnectionTest(application)(scope, receive, None))
+    asyncio.run(ZeroPortFilter(application)(scope, receive, None))
     return got[0]
 
 

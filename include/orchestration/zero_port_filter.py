@@ -24,7 +24,7 @@ OUR_TYPES = (APPLICATION_CONNECTION_TYPE, SELLER_CONNECTION_TYPE)
 LONGEST_BODY = 64 * 1024
 
 
-class PortlessConnectionTest:
+class ZeroPortFilter:
     """ASGI middleware; see the module."""
 
     def __init__(self, app: App) -> None:
