@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -159,17 +160,20 @@ class Serving:
     output: str
 
 
+def _read_until_it_serves(process: subprocess.Popen[str]) -> str:
+    said: list[str] = []
+    for line in process.stdout or ():
+        said.append(line)
+        if "Ctrl-C ends everything" in line:
+            return "".join(said)
+    raise AssertionError("".join(said))
+
+
 @pytest.fixture(scope="module")
 def serving(machine: Machine, first_run: str) -> Iterator[Serving]:
     """The second run, which stays; it leaves with kill -9 of everything at once."""
     with machine.start("run") as process:
-        said: list[str] = []
-        for line in process.stdout or ():
-            said.append(line)
-            if "Ctrl-C ends everything" in line:
-                break
-        assert process.poll() is None, "".join(said)
-        yield Serving(process, "".join(said))
+        yield Serving(process, _read_until_it_serves(process))
         machine.kill_everything()
         process.kill()
 
@@ -311,7 +315,7 @@ def test_no_secret_is_in_any_log(serving: Serving, machine: Machine):
         assert "Atza|" not in text, log
 
 
-def test_after_a_change_at_amazon_and_a_kill_of_everything_the_next_run_is_right_again(
+def test_after_a_kill_of_everything_the_next_run_is_right_again_and_ends_whole_on_ctrl_c(
     serving: Serving, machine: Machine
 ):
     through = re.search(r"^first_steps .* (\S+Z) ", serving.output, re.MULTILINE)
@@ -329,11 +333,14 @@ def test_after_a_change_at_amazon_and_a_kill_of_everything_the_next_run_is_right
     serving.process.wait(timeout=10)
     assert wait_until(lambda: not machine.processes(), 10)
 
-    code, output = machine.run_once()
+    with machine.start("run") as process:
+        _read_until_it_serves(process)
+        assert machine.summary()["first_steps"]["orders"] == 1
+        assert all(facts["amount_equal"] for facts in machine.summary().values())
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=60)
 
-    assert code == 0, output
-    assert machine.summary()["first_steps"]["orders"] == 1
-    assert all(facts["amount_equal"] for facts in machine.summary().values())
+    assert (process.returncode, said.strip()) == (0, "Ended.")
     assert machine.processes() == []
 
 
