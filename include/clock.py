@@ -7,6 +7,11 @@ from datetime import UTC, datetime
 
 Now = Callable[[], datetime]
 
+# Years between which an instant from Amazon is believed. One outside them would poison whatever is compared with it: a
+# watermark, "newer wins", or a reader whose calendar ends before PostgreSQL's does.
+AMAZON_BEGAN = 1995
+AMAZON_ENDS = 2100
+
 
 def utc_now() -> datetime:
     """Return the present instant, aware, in UTC."""

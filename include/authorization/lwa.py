@@ -5,6 +5,7 @@ Source: Amazon's developer guide and recorded answers, read 2026-11-23. The refr
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,10 +16,12 @@ import requests
 from include.authorization.credentials import ApplicationCredentials
 from include.clock import Now
 from include.errors import ContractError, TransportError
+from include.spapi.answers import UNREADABLE, read_body
 from include.spapi.classification import Place, classify, read_refusal
 
 # A token that dies on its way to Amazon costs a refused call, so the last minute of its hour is not used.
 SAFETY_MARGIN = timedelta(seconds=60)
+LONGEST_LIFE_S = 24 * 3600
 PROBE_SCOPE = "sellingpartnerapi::notifications"
 
 
@@ -80,16 +83,20 @@ def _ask_for_token(
     form = {**form, "client_id": application.client_id, "client_secret": application.client_secret}
     asked_utc = now()
     try:
-        answer = requests.post(token_url, data=form, timeout=timeout_s, allow_redirects=False)
+        answer = requests.post(token_url, data=form, timeout=timeout_s, allow_redirects=False, stream=True)
     except requests.RequestException as lost:
         raise TransportError(f"No answer from Login with Amazon ({type(lost).__name__}).") from None
+    body = read_body(answer, "Login with Amazon", timeout_s=timeout_s)
     if answer.status_code != 200:
-        raise classify(read_refusal(place, answer.status_code, answer.content, answer.headers))
+        raise classify(read_refusal(place, answer.status_code, body, answer.headers))
     try:
-        reply = msgspec.json.decode(answer.content, type=_TokenReply)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
+        reply = msgspec.json.decode(body, type=_TokenReply)
+    except UNREADABLE as problem:
         raise ContractError(f"Login with Amazon: {problem}.") from None
-    return AccessToken(reply.access_token, asked_utc + timedelta(seconds=reply.expires_in))
+    if not re.fullmatch(r"[!-~]+", reply.access_token):
+        # It could not travel in a header, and the error of whoever tried would quote it.
+        raise ContractError("Login with Amazon: `$.access_token` is not plain text.")
+    return AccessToken(reply.access_token, asked_utc + timedelta(seconds=min(reply.expires_in, LONGEST_LIFE_S)))
 
 
 class CachedAccessToken:

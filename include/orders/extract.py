@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 
 from include.clock import Now
-from include.errors import SellerOrdersError
+from include.errors import ContractError, SellerOrdersError
 from include.orders import windows
 from include.orders.landing import page_url, write_page
 from include.orders.personal_data import remove_personal_data
@@ -15,6 +15,9 @@ from include.settings import Settings
 from include.spapi.client import SellingPartnerClient
 from include.spapi.orders import search_orders
 from include.warehouse.connection import Connection, seller_lock
+
+# A million orders in one window; what goes on beyond is no answer but a loop.
+MOST_PAGES = 10_000
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +64,8 @@ def extract_orders(
             window, landed = _extract_page(seller, window, client, connection, settings, now)
             pages, orders = pages + 1, orders + landed
             log.info("Page %d: %d orders, %d so far", window.pages, landed, orders)
+            if window.pages >= MOST_PAGES and window.next_token:
+                raise ContractError(f"searchOrders gave {MOST_PAGES:,} pages for one window and has still more.")
             if window.next_token is None:
                 return ExtractResult(pages, orders)
 

@@ -1,4 +1,4 @@
-"""Nothing about a buyer is written anywhere: the paths that can hold personal data leave a page before it lands.
+"""Nothing about a buyer is written anywhere: what can hold personal data leaves a page before it lands, wherever it is.
 
 Most pages hold none, so the page is looked at first and rewritten only where something personal may be.
 """
@@ -12,16 +12,25 @@ from typing import Any
 import msgspec
 
 from include.errors import ContractError
+from include.spapi.answers import UNREADABLE
 
+PERSONAL = (
+    "buyer",
+    "buyerEmail",
+    "buyerInfo",
+    "buyerName",
+    "customizedUrl",
+    "deliveryAddress",
+    "giftMessage",
+    "payment",
+    "recipient",
+    "shippingAddress",
+    "taxRegistrations",
+)
+KEYS = frozenset(key.lower() for key in PERSONAL)
 # A key can be written with escapes (`\u0062uyer`), so a page with any escape of ASCII is rewritten as well. Rewriting
 # is also what undoes a key that stands twice: the reader keeps the last, the page would keep both.
-SUSPICIOUS = re.compile(rb'"(?:buyer|recipient|payment|taxRegistrations|giftMessage|customizedUrl)"|\\u00')
-Paths = tuple[tuple[str, ...], ...]
-ORDER_PATHS: Paths = (("buyer",), ("recipient",), ("payment",), ("tax", "taxRegistrations"))
-ITEM_PATHS: Paths = (
-    ("fulfillment", "packing", "giftOption", "giftMessage"),
-    ("product", "customization", "customizedUrl"),
-)
+SUSPICIOUS = re.compile(rb'(?i)"(?:' + "|".join(PERSONAL).encode() + rb')"\s*:|\\u00')
 
 _read = msgspec.json.Decoder(float_hook=Decimal).decode
 _write = msgspec.json.Encoder(decimal_format="number").encode
@@ -43,23 +52,12 @@ def remove_personal_data(body: bytes) -> bytes:
         return body
     try:
         page = _read(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
+    except UNREADABLE as problem:
         raise ContractError(f"searchOrders: {problem}.") from None
-    for order in _mappings(page.get("orders") if isinstance(page, dict) else None):
-        _remove(order, ORDER_PATHS)
-        for item in _mappings(order.get("orderItems")):
-            _remove(item, ITEM_PATHS)
-    return _write(page)
+    return _write(_without_personal(page))
 
 
-def _mappings(value: Any) -> list[dict[str, Any]]:
-    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
-
-
-def _remove(whole: dict[str, Any], paths: Paths) -> None:
-    for *steps, last in paths:
-        holder: Any = whole
-        for step in steps:
-            holder = holder.get(step) if isinstance(holder, dict) else None
-        if isinstance(holder, dict):
-            holder.pop(last, None)
+def _without_personal(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_personal(inner) for key, inner in value.items() if key.lower() not in KEYS}
+    return [_without_personal(inner) for inner in value] if isinstance(value, list) else value

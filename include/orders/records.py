@@ -12,7 +12,9 @@ from typing import Annotated
 
 import msgspec
 
+from include.clock import AMAZON_BEGAN, AMAZON_ENDS
 from include.errors import ContractError
+from include.spapi.answers import UNREADABLE
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -31,6 +33,12 @@ class Money(_Record):
         """Refuse the words NaN and Infinity, which a decimal can read and a sum cannot survive."""
         if not self.amount.is_finite():
             raise ValueError("Expected a finite amount")
+
+
+def _require_sane(*instants: datetime | None) -> None:
+    for instant in instants:
+        if instant and not AMAZON_BEGAN <= instant.year <= AMAZON_ENDS:
+            raise ValueError(f"Expected an instant between {AMAZON_BEGAN} and {AMAZON_ENDS}")
 
 
 class OrderProceeds(_Record):
@@ -52,6 +60,10 @@ class TimeRange(_Record):
 
     earliest_date_time: Instant | None = None
     latest_date_time: Instant | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no calendar of a reader holds."""
+        _require_sane(self.earliest_date_time, self.latest_date_time)
 
 
 class OrderFulfillment(_Record):
@@ -135,6 +147,10 @@ class Order(_Record):
     proceeds: OrderProceeds | None = None
     fulfillment: OrderFulfillment | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse instants that would win over every later state, or that no calendar of a reader holds."""
+        _require_sane(self.created_time, self.last_updated_time)
+
 
 class _Page(_Record):
     orders: list[Order]
@@ -151,5 +167,5 @@ def read_orders(body: bytes) -> list[Order]:
     """
     try:
         return _page.decode(body).orders
-    except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
+    except UNREADABLE as problem:
         raise ContractError(f"searchOrders: {problem}.", remedy="The page stays landed; nothing of it loads.") from None

@@ -107,7 +107,7 @@ def record_page(
         )
         connection.execute(
             "UPDATE ops.extraction_window SET next_token = %s, next_token_utc = %s, state = %s,"
-            " complete_through_utc = least(complete_through_utc, %s) WHERE window_id = %s",
+            " complete_through_utc = greatest(window_start_utc, least(complete_through_utc, %s)) WHERE window_id = %s",
             (
                 next_token,
                 extracted_utc if next_token else None,

@@ -8,6 +8,7 @@ link costs trust.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -25,6 +26,7 @@ from include.errors import (
 
 Place = Literal["lwa refresh", "lwa application", "sp-api"]
 LONGEST_TEXT = 300
+SECRETS = re.compile(r"Atz[a-z]\|\S+|amzn1\.oa2-cs\.\S+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +110,15 @@ def read_refusal(place: Place, status: int, body: bytes, headers: Mapping[str, s
     code = first.get("code") or document.get("error") or ""
     words = (first.get("message"), first.get("details"), document.get("error_description"))
     text = " ".join(word for word in words if isinstance(word, str) and word)
-    return Refusal(place, status, _plain(str(code)), _plain(text), _plain(headers.get("x-amzn-RequestId", "")))
+    return Refusal(
+        place, status, plain_text(str(code)), plain_text(text), plain_text(headers.get("x-amzn-RequestId", ""))
+    )
 
 
-def _plain(text: str) -> str:
-    return "".join(c if c.isprintable() else " " for c in text).strip()[:LONGEST_TEXT]
+def plain_text(text: str) -> str:
+    """Make Amazon's words fit for a log: one line, cut, and without a token or secret that a proxy may echo."""
+    printable = "".join(c if c.isprintable() else " " for c in text).strip()
+    return SECRETS.sub("***", printable)[:LONGEST_TEXT]
 
 
 def classify(refusal: Refusal) -> SellerOrdersError:

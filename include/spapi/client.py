@@ -13,7 +13,8 @@ import requests
 
 from include.clock import Now
 from include.errors import AccessDeniedError, AccessTokenExpiredError, ThrottledError, TransportError
-from include.spapi.classification import classify, read_refusal
+from include.spapi.answers import read_body
+from include.spapi.classification import classify, plain_text, read_refusal
 from include.spapi.operations import Operation
 from include.spapi.patience import LONGEST_PATIENCE_S, Sleep, repeat_while_transient
 
@@ -121,13 +122,15 @@ class SellingPartnerClient:
                 headers=headers,
                 timeout=self._timeout_s,
                 allow_redirects=False,
+                stream=True,
             )
         except requests.RequestException as lost:
             # The exception's own text may hold the whole address with its query; its type says enough.
             raise TransportError(f"No answer to {operation.name} from Amazon ({type(lost).__name__}).") from None
+        body = read_body(answer, operation.name, timeout_s=self._timeout_s)
         if answer.status_code == 200:
-            return Reply(answer.content, answer.headers.get("x-amzn-RequestId", ""))
-        error = classify(read_refusal("sp-api", answer.status_code, answer.content, answer.headers))
+            return Reply(body, plain_text(answer.headers.get("x-amzn-RequestId", "")))
+        error = classify(read_refusal("sp-api", answer.status_code, body, answer.headers))
         if isinstance(error, ThrottledError):
             error.retry_after_s = 1 / (operation.rate_per_s * self._rate_scale)
         raise error

@@ -7,8 +7,9 @@ from datetime import datetime
 
 import msgspec
 
-from include.clock import format_utc
+from include.clock import AMAZON_BEGAN, AMAZON_ENDS, format_utc
 from include.errors import ContractError
+from include.spapi.answers import UNREADABLE
 from include.spapi.client import SellingPartnerClient
 from include.spapi.operations import SEARCH_ORDERS
 
@@ -81,12 +82,12 @@ def search_orders(client: SellingPartnerClient, query: OrdersQuery, next_token: 
     reply = client.get(SEARCH_ORDERS, {name: value for name, value in parameters.items() if value})
     try:
         envelope = _envelope.decode(reply.body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
+    except UNREADABLE as problem:
         raise ContractError(f"searchOrders: {problem}.", request_id=reply.request_id) from None
     bound = envelope.last_updated_before
-    if bound is not None and bound.tzinfo is None:
-        raise ContractError("searchOrders: `$.lastUpdatedBefore` has no time zone.", request_id=reply.request_id)
+    if bound is not None and not (bound.tzinfo and AMAZON_BEGAN <= bound.year <= AMAZON_ENDS):
+        raise ContractError("searchOrders: `$.lastUpdatedBefore` is no instant.", request_id=reply.request_id)
     token = envelope.pagination.next_token if envelope.pagination else None
-    if token and token == next_token:
-        raise ContractError("searchOrders gave the token of the page just read again.", request_id=reply.request_id)
+    if token and (token == next_token or not token.isprintable()):
+        raise ContractError("searchOrders: `$.pagination.nextToken` leads nowhere.", request_id=reply.request_id)
     return OrdersPage(reply.body, len(envelope.orders), token or None, bound, reply.request_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from include.errors import ContractError
+from include.spapi.answers import UNREADABLE
 from include.spapi.client import SellingPartnerClient
 from include.spapi.operations import GET_MARKETPLACE_PARTICIPATIONS
 
@@ -48,5 +49,5 @@ def get_marketplace_participations(client: SellingPartnerClient) -> list[Marketp
     reply = client.get(GET_MARKETPLACE_PARTICIPATIONS, {})
     try:
         return _envelope.decode(reply.body).payload
-    except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
+    except UNREADABLE as problem:
         raise ContractError(f"getMarketplaceParticipations: {problem}.", request_id=reply.request_id) from None

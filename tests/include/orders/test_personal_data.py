@@ -112,7 +112,6 @@ def test_a_rewritten_page_is_the_page_without_the_personal_parts_byte_for_byte()
         a_page(an_order(orderItems=[an_item(product={"title": "a buyer's recipient payment"})])),
         json.dumps(plain(a_page(an_order())), indent=2).encode(),
         a_page(an_order(orderItems=[an_item(product={"title": "buyer"})])),
-        a_page(an_order(note={"buyer": "in a place that Amazon does not have"})),
     ],
     ids=[
         "no orders",
@@ -120,7 +119,6 @@ def test_a_rewritten_page_is_the_page_without_the_personal_parts_byte_for_byte()
         "a title with those words",
         "white space",
         "a title that is one of those words",
-        "one of those words as a key elsewhere",
     ],
 )
 def test_a_page_without_anything_personal_stays_byte_for_byte(page: bytes) -> None:
@@ -130,6 +128,23 @@ def test_a_page_without_anything_personal_stays_byte_for_byte(page: bytes) -> No
 def test_a_page_with_escapes_says_the_same_afterwards() -> None:
     page = a_page(an_order(orderItems=[an_item(product={"title": "T"})])).replace(b'"T"', rb'"T\u00fcr \u002f"')
     assert json.loads(remove_personal_data(page)) == json.loads(page)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        {"buyer": {"buyerName": SECRET}, "orders": []},
+        {"orders": [[{"buyer": {"buyerName": SECRET}}]]},
+        {"orders": [{"tax": [{"taxRegistrations": [{"legalName": SECRET}]}]}]},
+        {"orders": [{"orderItems": {"1": {"product": {"customization": [{"customizedUrl": SECRET}]}}}}]},
+        {"orders": [{"associatedOrders": [{"recipient": {"deliveryAddress": {"name": SECRET}}}]}]},
+        {"orders": [{"packages": [{"Buyer": SECRET}]}]},
+        {"orders": [{"BUYER": SECRET, "shippingAddress": {"name": SECRET}, "buyerEmail": SECRET}]},
+    ],
+    ids=["above", "nested lists", "a list for an object", "an object for a list", "inside", "capital", "other names"],
+)
+def test_personal_parts_go_wherever_they_stand_and_however_they_are_written(page: dict[str, Any]) -> None:
+    assert SECRET not in remove_personal_data(json.dumps(page, ensure_ascii=False).encode()).decode()
 
 
 @pytest.mark.parametrize(
@@ -149,7 +164,7 @@ def test_a_key_that_stands_twice_hides_nothing(twice: str) -> None:
     "body",
     [
         f'{{"orders":[{{"buyer":{{"buyerName":"{SECRET}"'.encode(),
-        f'<html>"buyer" {SECRET}</html>'.encode(),
+        f'<html>"buyer": {SECRET}</html>'.encode(),
         f'{{"buyer":{SECRET}}}'.encode(),
         b'{"buyer":"\xff"}',
     ],
@@ -166,13 +181,11 @@ def test_a_page_that_is_no_json_is_refused_without_a_word_of_it(body: bytes) -> 
 @pytest.mark.parametrize(
     "page",
     [
-        b'{"buyer":1}',
         b'["buyer"]',
-        b'{"orders":{"buyer":1}}',
         b'{"orders":["buyer",null,3]}',
         b'{"orders":[{"tax":[],"orderItems":[null,{"product":"customizedUrl"}]}]}',
     ],
-    ids=["an object", "a list", "orders as an object", "orders that are none", "parts that are none"],
+    ids=["a list", "orders that are none", "parts that are none"],
 )
 def test_a_page_of_another_shape_is_left_to_those_who_read_it(page: bytes) -> None:
     assert remove_personal_data(page) == page
