@@ -9,10 +9,10 @@
 
 **When a task is red**
 
-- `validate_authorization`: the log's last line says who acts. *Reauthorization required*: the seller must authorize the
-  app again. *Application credentials*: the client secret of the Connection `amazon_application` is wrong or older than
-  180 days. *Access denied*: roles, marketplaces or the seller's account. *Settings*: the entry in sellers.yaml or the
-  Connection; the field is named.
+- `validate_authorization`: the log's line *Task failed with exception* says who acts. *Reauthorization required*: the
+  seller must authorize the app again. *Application credentials*: the client secret of the Connection
+  `amazon_application` is wrong or older than 180 days. *Access denied*: roles, marketplaces or the seller's account.
+  *Settings*: the entry in sellers.yaml or the Connection; the field is named.
 - `extract_orders`: Amazon throttled or failed for more than 30 minutes; it repeats by itself and goes on with the next
   page. A *contract* error names the JSON path where Amazon's answer is not as documented.
 - `load_orders`: the warehouse is away or refused rows. The landed pages stay: mend the cause, clear the task.
@@ -49,21 +49,21 @@ def orders_dag(entry: Seller | MisconfiguredSeller, settings: Settings) -> DAG:
         default_args=dag_parts.task_defaults(),
     ) as dag:
 
-        @task
+        @task(multiple_outputs=False)
         def validate_authorization() -> dict[str, Any]:
             """Ask Amazon whether the authorization still holds, and where the seller trades."""
             from include.orchestration import seller_tasks
 
             return seller_tasks.validate(seller_id)
 
-        @task
+        @task(multiple_outputs=False)
         def extract_orders() -> dict[str, int]:
             """Land every page of what changed since the watermark."""
             from include.orchestration import seller_tasks
 
             return seller_tasks.extract(seller_id)
 
-        @task(outlets=[orders])
+        @task(outlets=[orders], multiple_outputs=False)
         def load_orders(*, outlet_events: Any) -> dict[str, Any]:
             """Load what landed, move the watermark, tell both to whoever listens to the Asset."""
             from include.orchestration import seller_tasks

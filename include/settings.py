@@ -15,6 +15,19 @@ from urllib.parse import urlsplit
 from include.errors import SettingsError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+INCLUDED_DATA = (
+    "BUYER",
+    "RECIPIENT",
+    "PROCEEDS",
+    "EXPENSE",
+    "PROMOTION",
+    "CANCELLATION",
+    "FULFILLMENT",
+    "PACKAGES",
+    "TAX",
+    "PAYMENT",
+    "FULFILLMENT_ORDERS",
+)
 DEFAULT_INCLUDED_DATA = "PROCEEDS,FULFILLMENT,PROMOTION,EXPENSE,CANCELLATION,PACKAGES"
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 AMAZON_ENDPOINTS = {
@@ -116,6 +129,9 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         return env.get(name, "").strip() or default
 
     included = tuple(word.strip() for word in text("INCLUDED_DATA", DEFAULT_INCLUDED_DATA).split(",") if word.strip())
+    for word in included:
+        if word not in INCLUDED_DATA:
+            raise SettingsError(f"INCLUDED_DATA holds {word!r}; expected words of {', '.join(INCLUDED_DATA)}.")
     return Settings(
         sellers_file=PROJECT_ROOT / text("SELLERS_FILE", str(fallback.sellers_file)),
         warehouse_dsn=text("WAREHOUSE_DSN", ""),

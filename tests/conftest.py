@@ -33,7 +33,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServe
 @pytest.fixture(scope="session")
 def shared_warehouse(postgres: PostgresServer) -> str:
     """The one warehouse that tests take turns with, as its owner."""
-    ensure_database(postgres, "warehouse", "loader", "loader")
+    ensure_database(postgres, "warehouse", "loader", "loader", readers=["analyst"])
     dsn = postgres.dsn("warehouse", user="loader", password="loader")
     migrate(dsn)
     return dsn

@@ -43,11 +43,13 @@ class AirflowGateway:
         """
         self._call("POST", "/api/v2/connections", json=connection)
 
-    def dag_ids(self, tag: str) -> set[str]:
-        """Return the ids of the active DAGs that carry a tag."""
+    def dag_ids(self, tag: str, *, paused: bool | None = None) -> set[str]:
+        """Return the ids of the active DAGs that carry a tag; by `paused` only those that are, or are not."""
         found: set[str] = set()
         while True:
-            query = {"tags": tag, "limit": 100, "offset": len(found)}
+            query: dict[str, Any] = {"tags": tag, "limit": 100, "offset": len(found)}
+            if paused is not None:
+                query["paused"] = str(paused).lower()
             dags = self._call("GET", "/api/v2/dags", params=query)["dags"]
             found |= {dag["dag_id"] for dag in dags}
             if len(dags) < 100:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,14 +12,10 @@ class ApplicationCredentials:
     Attributes:
         client_id: Login with Amazon's client id.
         client_secret: Its secret, good for 180 days.
-        application_id: The application's id on the consent page, "" where nobody reconnects.
-        client_secret_made_on: Day the secret was made, None where unknown.
     """
 
     client_id: str
     client_secret: str = field(repr=False)
-    application_id: str = ""
-    client_secret_made_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

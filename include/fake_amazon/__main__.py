@@ -39,21 +39,16 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar="SELLER=FILE.ndjson",
         help="this shop's orders are exactly those of the file, one Order a line; repeatable",
     )
-    parser.add_argument(
-        "--inside-container",
-        action="store_true",
-        help="allow another host than loopback, where a container's network is the only one to reach it",
-    )
     return parser.parse_args(argv)
 
 
-def _check_host(host: str, *, inside_container: bool) -> None:
+def _check_host(host: str) -> None:
     try:
         is_loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError as error:
         raise UsageError(f"--host {host!r} is no address; use 127.0.0.1.") from error
-    if not is_loopback and not inside_container:
-        raise UsageError(f"--host {host} can be reached from outside; use 127.0.0.1, or add --inside-container.")
+    if not is_loopback:
+        raise UsageError(f"--host {host} can be reached from outside; use 127.0.0.1.")
 
 
 def _order_files(texts: Sequence[str]) -> dict[str, Path]:
@@ -70,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Serve until interrupted; 2 when the command line or a file it names cannot be used."""
     arguments = _arguments(argv)
     try:
-        _check_host(arguments.host, inside_container=arguments.inside_container)
+        _check_host(arguments.host)
         if not 0 < arguments.rate_scale < float("inf"):
             raise UsageError(f"--rate-scale {arguments.rate_scale:g} is not above 0.")
         world = World(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from include.fake_amazon import lwa
 from include.fake_amazon.answers import json_answer
@@ -15,6 +18,7 @@ from include.fake_amazon.marketplaces import REGIONS
 from include.fake_amazon.spapi import SellingPartnerApi
 from include.fake_amazon.world import World
 
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
@@ -37,8 +41,27 @@ def create_app(world: World) -> Starlette:
             Route("/auth/o2/token", token, methods=["POST"]),
             *control_routes(world),
             *(_region_route(name, api) for name in REGIONS),
-        ]
+        ],
+        middleware=[Middleware(_NoBrowsers)],
     )
+
+
+class _NoBrowsers:
+    """Refuses what a web page sends: the control API needs no login, and any page in a person's browser reaches it.
+
+    A page on another site sends its origin along; one that made its own name point here sends that name as host.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        host = headers.get("host", "").rpartition(":")[0] or headers.get("host", "")
+        if "origin" in headers or (host and host.strip("[]") not in _LOOPBACK):
+            await json_answer({"message": "Not for browsers, and only on loopback."}, status=403)(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
 
 
 def _region_route(region: str, api: SellingPartnerApi) -> Route:

@@ -16,13 +16,13 @@ from include.airflow_gateway.gateway import AirflowGateway
 from include.errors import SellerOrdersError, SettingsError
 from include.fake_amazon.client import FakeAmazonClient
 from include.local_stack.airflow_processes import UI_USER
-from include.local_stack.clean import clean
 from include.local_stack.connections import connected, create_absent_connections
 from include.local_stack.passwords import load_or_make_passwords
 from include.local_stack.postgres import PostgresServer, find_binaries
 from include.local_stack.progress import Progress
 from include.local_stack.report import table, write_summary
-from include.local_stack.runs import run_sellers
+from include.local_stack.run_folder import clean
+from include.local_stack.runs import paused_sellers, run_sellers
 from include.local_stack.stack import ANALYST, FAKE_AMAZON_PATIENCE_S, Stack, running_stack
 from include.local_stack.truth import compare_with_truth
 from include.local_stack.waiting import wait_until
@@ -48,6 +48,10 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     # What stands in .env counts here as it does for docker compose: below what the environment says.
     load_dotenv(PROJECT_ROOT / ".env")
+    # Everything here is on loopback, which no proxy of the person's can reach.
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(
+        filter(None, [os.environ.get("NO_PROXY") or os.environ.get("no_proxy"), "127.0.0.1,localhost"])
+    )
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, _interrupt)
     try:
@@ -83,10 +87,14 @@ def _run(settings: StackSettings, *, once: bool) -> int:
             if stack.amazon:
                 create_absent_connections(stack.airflow, stack.amazon, sellers)
             ready = connected(stack.airflow, sellers)
+            paused = paused_sellers(stack, ready)
+            ready = [seller for seller in ready if seller not in paused]
         good = _load_all(stack, ready, progress)
         for entry in entries:
             if isinstance(entry, MisconfiguredSeller):
                 progress.say(f"\nNot run: {entry.message}")
+            elif entry in paused:
+                progress.say(f"\nNot run: {entry.dag_id} is paused in Airflow.")
             elif entry not in ready:
                 progress.say(f"\nNot run: Seller {entry.seller_id} has no Connection yet; make it in Airflow's UI.")
         progress.say(f"\nReady after {progress.seconds():.0f} s.")

@@ -41,8 +41,6 @@ def airflow_environment(
     kept = {name: value for name, value in inherited.items() if not name.startswith("AIRFLOW")}
     return {
         **kept,
-        "NO_PROXY": "127.0.0.1,localhost",
-        "no_proxy": "127.0.0.1,localhost",
         "PYTHONUNBUFFERED": "1",
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT_ROOT / "dags"),

@@ -5,6 +5,7 @@ It refuses to know what is served on them.
 
 from __future__ import annotations
 
+import random
 import socket
 
 import psutil
@@ -15,6 +16,7 @@ HOST = "127.0.0.1"
 # A listener on one of these would get, or would keep us from getting, what is sent to 127.0.0.1.
 CONFLICTING_HOSTS = frozenset({HOST, "0.0.0.0", "::", f"::ffff:{HOST}"})
 PROBE_TIMEOUT_S = 1.0
+QUIET_PORTS = (20_000, 30_000)
 
 
 def require_free_port(name: str, port: int, variable: str) -> None:
@@ -43,10 +45,11 @@ def require_free_port(name: str, port: int, variable: str) -> None:
 
 
 def free_port() -> int:
-    """A port that was free a moment ago; another process may take it before the caller does."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """A port that was free a moment ago, below those that the system hands out by itself, so that it stays free."""
+    while True:
+        port = random.randrange(*QUIET_PORTS)  # noqa: S311 - nothing secret about it
+        if _can_listen(port):
+            return port
 
 
 def _can_listen(port: int) -> bool:

@@ -5,6 +5,8 @@ It knows roles and databases by name. It refuses to know schemas and tables; mig
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import psycopg
 from psycopg import sql
 
@@ -32,10 +34,19 @@ def ensure_role(server: PostgresServer, name: str, password: str, login: bool = 
         connection.execute(statement)
 
 
-def ensure_database(server: PostgresServer, name: str, owner: str, owner_password: str) -> None:
-    """Make the owner (see `ensure_role`) and the database, or hand the one that exists to this owner; data stay."""
+def ensure_database(
+    server: PostgresServer, name: str, owner: str, owner_password: str, *, readers: Sequence[str] = ()
+) -> None:
+    """Make the owner (see `ensure_role`) and the database, or hand the one that exists to this owner; data stay.
+
+    Only owner and `readers` may connect to it, and readers make nothing there, temporary tables included.
+    """
     ensure_role(server, owner, owner_password)
     with psycopg.connect(server.dsn(), autocommit=True) as connection:
         known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
         text = "ALTER DATABASE {name} OWNER TO {owner}" if known else "CREATE DATABASE {name} OWNER {owner}"
-        connection.execute(sql.SQL(text).format(name=sql.Identifier(name), owner=sql.Identifier(owner)))
+        database = sql.Identifier(name)
+        connection.execute(sql.SQL(text).format(name=database, owner=sql.Identifier(owner)))
+        connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
+        for reader in readers:
+            connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, sql.Identifier(reader)))

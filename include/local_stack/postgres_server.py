@@ -43,6 +43,7 @@ SERVER_SETTINGS = {
     "shared_buffers": "128MB",
     "max_wal_size": "256MB",
     "jit": "off",
+    "log_error_verbosity": "terse",  # the details of an error quote rows
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_checkpoints": "off",

@@ -44,7 +44,7 @@ def _row(outcome: RunOutcome, comparison: Comparison) -> tuple[str, ...]:
 def write_summary(
     path: Path, outcomes: Sequence[RunOutcome], comparisons: Mapping[str, Comparison], seconds_to_ready: float
 ) -> bool:
-    """Write the facts as JSON; true where every run succeeded and no table differs from the truth.
+    """Write the facts as JSON; true where there was a run, every run succeeded and no table differs from the truth.
 
     Args:
         path: Where to.
@@ -57,7 +57,9 @@ def write_summary(
     half = path.with_suffix(".half")
     half.write_text(json.dumps(summary, indent=2) + "\n")
     half.replace(path)
-    return all(seller["run_state"] == "success" and seller["amount_equal"] is not False for seller in sellers)
+    return bool(sellers) and all(
+        seller["run_state"] == "success" and seller["amount_equal"] is not False for seller in sellers
+    )
 
 
 def _facts(outcome: RunOutcome, comparison: Comparison) -> dict[str, object]:

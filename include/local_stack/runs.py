@@ -39,9 +39,8 @@ def run_sellers(stack: Stack, sellers: Sequence[Seller], progress: Progress) -> 
     """Start one run of each seller's DAG and wait until all have ended.
 
     Raises:
-        OperatorActionError: A DAG does not appear, or one of the stack's processes ended.
+        OperatorActionError: One of the stack's processes ended.
     """
-    _wait_for_dags(stack, sellers)
     run_id = f"make_run__{utc_now():%Y-%m-%dT%H:%M:%S.%fZ}"
     for seller in sellers:
         stack.airflow.trigger_run(seller.dag_id, run_id)
@@ -59,6 +58,17 @@ def run_sellers(stack: Stack, sellers: Sequence[Seller], progress: Progress) -> 
     while not wait_until(all_ended, AIRFLOW_PATIENCE_S, interval_s=POLL_S):
         progress.say(f"  still at work after {progress.seconds():.0f} s; the UI shows why: {stack.ui_url}")
     return [outcomes[seller.seller_id] for seller in sellers]
+
+
+def paused_sellers(stack: Stack, sellers: Sequence[Seller]) -> list[Seller]:
+    """Return the sellers whose DAG somebody paused: a run of theirs would wait for ever.
+
+    Raises:
+        OperatorActionError: A DAG does not appear, or one of the stack's processes ended.
+    """
+    _wait_for_dags(stack, sellers)
+    paused = stack.airflow.dag_ids(DAG_TAG, paused=True)
+    return [seller for seller in sellers if seller.dag_id in paused]
 
 
 def _wait_for_dags(stack: Stack, sellers: Sequence[Seller]) -> None:

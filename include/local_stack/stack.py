@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from include.airflow_gateway.gateway import AirflowGateway
-from include.errors import OperatorActionError, SellerOrdersError, TransientError
+from include.errors import ContractError, OperatorActionError, SellerOrdersError, TransientError
 from include.fake_amazon.client import FakeAmazonClient
 from include.local_stack.airflow_processes import AIRFLOW, PROCESSES, UI_USER, airflow_environment, write_ui_login
 from include.local_stack.passwords import Passwords, load_or_make_passwords
@@ -28,6 +28,7 @@ from include.local_stack.postgres import (
 )
 from include.local_stack.processes import Supervisor
 from include.local_stack.progress import Progress
+from include.local_stack.run_folder import claim
 from include.local_stack.run_lock import RunLock
 from include.local_stack.sessions import clean_up_killed_run
 from include.local_stack.waiting import wait_until
@@ -85,7 +86,7 @@ def running_stack(settings: StackSettings, product: Settings, progress: Progress
         SettingsError: A port is busy, a tool is missing, the data are spoilt, or a run is on already.
         OperatorActionError: A process ended or does not answer; the message names its log.
     """
-    settings.run_dir.mkdir(parents=True, exist_ok=True)
+    claim(settings.run_dir)
     with ExitStack() as ending:
         ending.enter_context(RunLock(settings.run_dir))
         supervisor = Supervisor(settings.run_dir)
@@ -143,7 +144,9 @@ def _prepare(settings: StackSettings, supervisor: Supervisor) -> Stack:
 def _product_environment(stack: Stack, product: Settings) -> dict[str, str]:
     environment = {
         "WAREHOUSE_DSN": stack.loader_dsn,
-        "RAW_URL": f"file://{stack.settings.run_dir / 'raw'}",
+        "RAW_URL": product.raw_url
+        if product.raw_url != Settings().raw_url
+        else f"file://{stack.settings.run_dir / 'raw'}",
         "SELLERS_FILE": str(product.sellers_file),
     }
     if stack.amazon:
@@ -164,7 +167,7 @@ def _start_fake_amazon(stack: Stack) -> None:
 
 def _ensure_databases(stack: Stack) -> None:
     ensure_role(stack.postgres, ANALYST, stack.passwords.analyst)
-    ensure_database(stack.postgres, "warehouse", "loader", stack.passwords.loader)
+    ensure_database(stack.postgres, "warehouse", "loader", stack.passwords.loader, readers=[ANALYST])
     ensure_database(stack.postgres, "airflow", "airflow", stack.passwords.airflow)
 
 
@@ -189,7 +192,8 @@ def _wait_for_airflow(stack: Stack) -> None:
         stack.supervisor.check()
         try:
             states = stack.airflow.health()
-        except TransientError:
+        except (TransientError, ContractError):
+            # Nobody answers yet; or a stranger does, who took the port, and then our api-server ends and is named.
             return False
         return all(states.get(part) == "healthy" for part in ("metadatabase", "scheduler", "dag_processor"))
 

@@ -52,9 +52,12 @@ class Comparison:
 
 def compare_with_truth(connection: Connection, amazon: FakeAmazonClient | None, seller_id: str) -> Comparison:
     """Compare one seller's tables with the fake Amazon, order by order and line by line; only it knows the truth."""
-    orders = connection.execute(ORDERS, (seller_id,)).fetchall()
-    items = connection.execute(ORDER_ITEMS, (seller_id,)).fetchall()
-    covered = connection.execute(COVERED, {"seller_id": seller_id}).fetchone() or (None, None)
+    with connection.transaction():
+        # One moment for all three, because a nightly load may be at work.
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        orders = connection.execute(ORDERS, (seller_id,)).fetchall()
+        items = connection.execute(ORDER_ITEMS, (seller_id,)).fetchall()
+        covered = connection.execute(COVERED, {"seller_id": seller_id}).fetchone() or (None, None)
     since_utc, watermark_utc = cast("tuple[datetime | None, datetime | None]", covered)
     if amazon is None:
         return Comparison(len(orders), len(items), None, None, None, watermark_utc)

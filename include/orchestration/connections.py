@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 from airflow.sdk import BaseHook
@@ -21,18 +20,9 @@ def application_credentials(connection_id: str = APPLICATION_CONNECTION_ID) -> A
         SettingsError: The Connection is missing, or a field of it is.
     """
     connection = _connection(connection_id)
-    made_on = str(connection.extra_dejson.get("made_on") or "")
-    try:
-        client_secret_made_on = date.fromisoformat(made_on) if made_on else None
-    except ValueError:
-        raise SettingsError(
-            f"Connection {connection_id}: made_on is {made_on[:20]!r}; expected a day as 2026-11-23."
-        ) from None
     return ApplicationCredentials(
         client_id=_required(connection, connection_id, "login", "client_id"),
         client_secret=_required(connection, connection_id, "password", "client_secret"),
-        application_id=str(connection.extra_dejson.get("application_id") or ""),
-        client_secret_made_on=client_secret_made_on,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -53,11 +54,16 @@ def display_name(entry: Seller | MisconfiguredSeller) -> str:
 def page(entry: Seller | MisconfiguredSeller, settings: Settings, common: str) -> str:
     """The DAG's page in the UI: the facts of this seller above what all DAGs share."""
     if isinstance(entry, MisconfiguredSeller):
-        return f"**This seller's entry in sellers.yaml cannot be used.**\n\n{entry.message}\n\n{common}"
+        return f"**This seller's entry in sellers.yaml cannot be used.**\n\n{_as_text(entry.message)}\n\n{common}"
     central = settings.seller_central_url or entry.marketplaces[0].seller_central_url
     countries = ", ".join(marketplace.country_code for marketplace in entry.marketplaces)
     return (
-        f"**{entry.name}**, region {entry.region}, marketplaces {countries}. Nightly at "
-        f"{entry.run_at:%H:%M} {entry.timezone}. Contacts: {', '.join(entry.contacts)}. "
+        f"**{_as_text(entry.name)}**, region {entry.region}, marketplaces {countries}. Nightly at "
+        f"{entry.run_at:%H:%M} {entry.timezone}. Contacts: {_as_text(', '.join(entry.contacts))}. "
         f"[Seller Central, apps]({central}/apps/manage)\n\n{common}"
     )
+
+
+def _as_text(text: str) -> str:
+    # A name is a name: an image in it would tell a stranger who reads this page, and when.
+    return re.sub(r"([^\w\s.,;:@'-])", r"\\\1", text)

@@ -33,12 +33,11 @@ class ZeroPortFilter:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve a request."""
         if scope["type"] == "http" and scope["method"] == "POST" and scope["path"].endswith(TEST_PATHS):
-            headers = dict(scope["headers"])
-            length = headers.get(b"content-length", b"")
-            if length.isdigit() and int(length) <= LONGEST_BODY:
+            length = dict(scope["headers"]).get(b"content-length", b"")
+            if length.isdigit() and len(length) <= len(str(LONGEST_BODY)) and int(length) <= LONGEST_BODY:
                 body = without_zero_port(await _whole(receive))
-                headers[b"content-length"] = str(len(body)).encode()
-                scope = {**scope, "headers": list(headers.items())}
+                others = [(name, value) for name, value in scope["headers"] if name != b"content-length"]
+                scope = {**scope, "headers": [*others, (b"content-length", str(len(body)).encode())]}
                 receive = _replay(body, receive)
         await self.app(scope, receive, send)
 
@@ -47,7 +46,7 @@ def without_zero_port(body: bytes) -> bytes:
     """Return the request's body without `"port": 0` where it is one of our types, else as it is."""
     try:
         connection = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return body
     if not isinstance(connection, dict) or connection.get("conn_type") not in OUR_TYPES or connection.get("port") != 0:
         return body

@@ -18,6 +18,8 @@ from include.warehouse.connection import Connection, seller_lock
 
 # A million orders in one window; what goes on beyond is no answer but a loop.
 MOST_PAGES = 10_000
+# Amazon's code for a parameter it does not take; a pagination token that lapsed early is one.
+REFUSED_INPUT = "InvalidInput"
 
 log = logging.getLogger(__name__)
 
@@ -38,36 +40,61 @@ class ExtractResult:
 def extract_orders(
     seller: Seller, *, client: SellingPartnerClient, connection: Connection, settings: Settings, now: Now
 ) -> ExtractResult:
-    """Land everything that changed since the watermark (or the rest of a window left unfinished).
+    """Land everything that changed since the watermark, first the rest of a window left unfinished.
 
     Called again after any failure it goes on with the page after the last one landed; when the seller is up to date
     it asks nothing.
 
     Raises:
         SellerOrdersError: As `SellingPartnerClient.get` says; the pages landed so far stay.
-        TransientError: Another run works on this seller.
+        TransientError: Another run works on this seller, or the warehouse or the landing is out of reach.
     """
+    begun_utc = now()
+    pages = orders = 0
     with seller_lock(connection, seller.seller_id):
-        window = windows.resume_or_open(connection, seller, settings, now)
-        pages = orders = 0
-        if window is None:
-            log.info("%s is up to date: Amazon tells changes only after two minutes", seller.seller_id)
-            return ExtractResult(0, 0)
-        log.info(
-            "Window %d: changes from %s to %s, both included%s",
-            window.window_id,
-            window.window_start_utc.isoformat(),
-            window.window_end_utc.isoformat(),
-            f"; going on after page {window.pages}" if window.pages else "",
-        )
-        while True:
+        while window := windows.resume_or_open(connection, seller, settings, now):
+            landed = _extract_window(seller, window, client, connection, settings, now)
+            pages, orders = pages + landed.pages, orders + landed.orders
+            if window.opened_utc >= begun_utc:
+                break
+    if not pages:
+        log.info("%s is up to date: Amazon tells changes only after two minutes", seller.seller_id)
+    return ExtractResult(pages, orders)
+
+
+def _extract_window(
+    seller: Seller,
+    window: windows.Window,
+    client: SellingPartnerClient,
+    connection: Connection,
+    settings: Settings,
+    now: Now,
+) -> ExtractResult:
+    log.info(
+        "Window %d: changes from %s to %s, both included%s",
+        window.window_id,
+        window.window_start_utc.isoformat(),
+        window.window_end_utc.isoformat(),
+        f"; going on after page {window.pages}" if window.pages else "",
+    )
+    pages = orders = 0
+    token_kept_from_before = window.next_token is not None
+    while pages == 0 or window.next_token is not None:
+        try:
             window, landed = _extract_page(seller, window, client, connection, settings, now)
-            pages, orders = pages + 1, orders + landed
-            log.info("Page %d: %d orders, %d so far", window.pages, landed, orders)
-            if window.pages >= MOST_PAGES and window.next_token:
-                raise ContractError(f"searchOrders gave {MOST_PAGES:,} pages for one window and has still more.")
-            if window.next_token is None:
-                return ExtractResult(pages, orders)
+        except ContractError as problem:
+            if not token_kept_from_before or problem.code != REFUSED_INPUT:
+                raise
+            log.warning("Amazon does not take the token of page %d any more; the window begins again", window.pages)
+            window = windows.restart(connection, window, seller, settings)
+            pages = orders = 0
+            token_kept_from_before = False
+            continue
+        pages, orders = pages + 1, orders + landed
+        log.info("Page %d: %d orders, %d so far", window.pages, landed, orders)
+        if window.pages >= MOST_PAGES and window.next_token:
+            raise ContractError(f"searchOrders gave {MOST_PAGES:,} pages for one window and has still more.")
+    return ExtractResult(pages, orders)
 
 
 def _extract_page(

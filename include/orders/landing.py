@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import uuid
 import zlib
 from datetime import UTC, datetime
 
@@ -30,7 +29,7 @@ def write_page(url: str, body: bytes) -> None:
         TransientError: The store refused it: no space, no access, out of reach. Worth another try after a while.
     """
     target = UPath(url)
-    half = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+    half = target.with_name(f".{target.name}.half")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         half.write_bytes(gzip.compress(body, COMPRESSION_LEVEL, mtime=0))

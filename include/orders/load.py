@@ -6,7 +6,6 @@ One transaction a window: a load that dies leaves the tables as they were, and d
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,9 +21,6 @@ from include.orders.transform import OrderItemRow, OrderRow, order_item_rows, or
 from include.warehouse.connection import Connection, seller_lock
 
 log = logging.getLogger(__name__)
-
-# PostgreSQL's text cannot hold NUL, JSON's can: it becomes U+FFFD, the sign for a character that could not be kept.
-NUL_ESCAPE = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
 STAGE = """
 CREATE TEMP TABLE staged_order (LIKE amazon.orders INCLUDING DEFAULTS, staged_number bigint) ON COMMIT DROP;
@@ -97,6 +93,8 @@ def _load_window(connection: Connection, window: windows.Window) -> tuple[int, i
                 _stage_page(connection, window.seller_id, number, _read_landed(url), extracted_utc)
             counts = _publish(connection)
             windows.mark_loaded(connection, window)
+    except psycopg.OperationalError:
+        raise
     except psycopg.Error as refused:
         # The server's detail line can quote a row; its primary message and code do not.
         reason = refused.diag.message_primary or type(refused).__name__
@@ -109,7 +107,7 @@ def _load_window(connection: Connection, window: windows.Window) -> tuple[int, i
 
 
 def _read_landed(url: str) -> list[Order]:
-    return read_orders(NUL_ESCAPE.sub(rb"\1\\ufffd", read_page(url)))
+    return read_orders(read_page(url))
 
 
 def _stage_page(

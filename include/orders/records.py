@@ -14,7 +14,7 @@ import msgspec
 
 from include.clock import AMAZON_BEGAN, AMAZON_ENDS
 from include.errors import ContractError
-from include.spapi.answers import UNREADABLE
+from include.spapi.answers import UNREADABLE, keepable
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -166,6 +166,6 @@ def read_orders(body: bytes) -> list[Order]:
         ContractError: Something is not as Amazon documents it; the message names the JSON path, never the value.
     """
     try:
-        return _page.decode(body).orders
+        return _page.decode(keepable(body)).orders
     except UNREADABLE as problem:
         raise ContractError(f"searchOrders: {problem}.", remedy="The page stays landed; nothing of it loads.") from None

@@ -21,8 +21,9 @@ AMAZON_DELAY = timedelta(minutes=2)
 # Amazon's tokens live 24 hours; one that is nearly over is not worth the risk of a refused call.
 TOKEN_LIFE = timedelta(hours=23, minutes=50)
 
-COLUMNS = """window_id, seller_id, window_start_utc, window_end_utc, marketplace_ids, included_data, next_token,
-    next_token_utc, (SELECT count(*) FROM ops.landed_page p WHERE p.window_id = w.window_id), complete_through_utc"""
+COLUMNS = """window_id, seller_id, window_start_utc, window_end_utc, marketplace_ids, included_data, opened_utc,
+    next_token, next_token_utc, (SELECT count(*) FROM ops.landed_page p WHERE p.window_id = w.window_id),
+    complete_through_utc"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Window:
     window_end_utc: datetime
     marketplace_ids: list[str]
     included_data: list[str]
+    opened_utc: datetime
     next_token: str | None
     next_token_utc: datetime | None
     pages: int
@@ -51,13 +53,14 @@ class Window:
 def resume_or_open(connection: Connection, seller: Seller, settings: Settings, now: Now) -> Window | None:
     """Return the window to work on: the one left unfinished, else the next; None where the seller is up to date.
 
-    An unfinished window whose token is too old starts again at its first page, bounds unchanged.
+    An unfinished window whose token is too old starts again at its first page. Its bounds stay; what it asks for is
+    taken anew from the seller and the settings, so that a corrected mistake counts.
     """
     unfinished = _select(connection, "seller_id = %s AND state = 'extracting'", seller.seller_id)
     if unfinished:
         window = unfinished[0]
         resumable = window.next_token and window.next_token_utc and now() - window.next_token_utc < TOKEN_LIFE
-        return window if resumable or window.pages == 0 else _restart(connection, window)
+        return window if resumable else restart(connection, window, seller, settings)
     start = _next_start(connection, seller, settings, now)
     end = (now() - AMAZON_DELAY).replace(microsecond=0)
     if end <= start:
@@ -162,13 +165,14 @@ def _next_start(connection: Connection, seller: Seller, settings: Settings, now:
     return (now() - timedelta(days=settings.first_window_days)).replace(microsecond=0)
 
 
-def _restart(connection: Connection, window: Window) -> Window:
+def restart(connection: Connection, window: Window, seller: Seller, settings: Settings) -> Window:
+    """Let a window begin again at its first page: same bounds, marketplaces and data as they are wanted now."""
     with connection.transaction():
         connection.execute("DELETE FROM ops.landed_page WHERE window_id = %s", (window.window_id,))
         connection.execute(
             "UPDATE ops.extraction_window SET next_token = NULL, next_token_utc = NULL,"
-            " complete_through_utc = window_end_utc WHERE window_id = %s",
-            (window.window_id,),
+            " complete_through_utc = window_end_utc, marketplace_ids = %s, included_data = %s WHERE window_id = %s",
+            (list(seller.marketplace_ids), list(settings.included_data), window.window_id),
         )
     return _select(connection, "window_id = %s", window.window_id)[0]
 

@@ -7,9 +7,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from dotenv import load_dotenv
+
 from include.errors import SettingsError
 from include.sellers.registry import MisconfiguredSeller, load_sellers
-from include.settings import load_settings
+from include.settings import PROJECT_ROOT, load_settings
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,4 +38,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    load_dotenv(PROJECT_ROOT / ".env")
     sys.exit(main())

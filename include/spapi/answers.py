@@ -5,6 +5,7 @@ The timeout that `requests` knows counts anew with every byte that arrives, and 
 
 from __future__ import annotations
 
+import re
 import time
 
 import msgspec
@@ -15,6 +16,10 @@ from include.errors import ContractError, TransportError
 
 # What reading JSON can end in; the nesting of a hostile answer has no bound either.
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ArithmeticError)
+# What JSON can say and PostgreSQL's text, or any text, cannot hold: NUL, and half of a pair that is one character.
+# Escaped backslashes and whole pairs are matched too, so that what follows them is not mistaken.
+ESCAPES = re.compile(rb"\\\\|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u(?:0000|[dD][89a-fA-F]..)")
+KEPT_LENGTHS = (2, 12)
 # A page of 100 orders is below 1 MB; a packed answer can unfold to a thousand times its size.
 MOST_BYTES = 64 * 1024 * 1024
 CHUNK_BYTES = 64 * 1024
@@ -48,3 +53,15 @@ def read_body(answer: requests.Response, who: str, *, timeout_s: float, most_byt
         except (urllib3.exceptions.HTTPError, OSError) as lost:
             raise TransportError(f"The answer of {who} broke off ({type(lost).__name__}).") from None
     return bytes(body)
+
+
+def keepable(body: bytes) -> bytes:
+    """Return JSON whose every text can be kept: NUL and half characters become U+FFFD, the sign for what was lost.
+
+    Raises:
+        UnicodeDecodeError: It is not UTF-8; one of `UNREADABLE`.
+    """
+    body.decode()
+    if b"\\u" not in body:
+        return body
+    return ESCAPES.sub(lambda found: found[0] if len(found[0]) in KEPT_LENGTHS else rb"\ufffd", body)

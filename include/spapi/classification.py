@@ -73,6 +73,10 @@ class Rule:
 LWA: tuple[Place, ...] = ("lwa refresh", "lwa application")
 API: tuple[Place, ...] = ("sp-api",)
 ROTATE = "Check client id and secret in the Connection amazon_application; a secret ends after 180 days."
+FOREIGN = (
+    "The refresh token in the seller's Connection belongs to another application, or the Connection amazon_application "
+    "holds another client id than the one the seller authorized."
+)
 DENIED = (
     "The token is fresh, so look at the application's roles, the marketplaces, the seller's account, and whether "
     "other sellers are refused too (then it is Amazon's fault)."
@@ -88,10 +92,11 @@ RULES = (
         "The seller must authorize the application again.",
     ),
     Rule(LWA, None, "invalid_client", "", ApplicationCredentialsError, ROTATE),
-    Rule(LWA, None, "unauthorized_client", "", ApplicationCredentialsError, ROTATE),
+    Rule(LWA, None, "unauthorized_client", "", ApplicationCredentialsError, FOREIGN),
     Rule(API, 403, "", "LWA secret token you provided has expired", ApplicationCredentialsError, ROTATE),
     Rule(API, 403, "", "access token you provided has expired", AccessTokenExpiredError),
     Rule(API, 403, "", "is revoked, malformed or invalid", AccessTokenExpiredError),
+    Rule(API, 403, "", "security token included in the request is expired", ServiceUnavailableError),
     Rule(API, 403, "", "", AccessDeniedError, DENIED),
     Rule(LWA + API, 429, "", "", ThrottledError),
     Rule(LWA + API, 500, "", "", ServiceUnavailableError),
@@ -126,9 +131,13 @@ def classify(refusal: Refusal) -> SellerOrdersError:
     rule = next((rule for rule in RULES if rule.matches(refusal)), None)
     said = f"{refusal.code}: {refusal.text}" if refusal.text else refusal.code or "no reason given"
     error = (rule.error if rule else ContractError)(
-        f"Amazon answered HTTP {refusal.status} ({refusal.place}): {said}.",
+        f"Amazon answered HTTP {refusal.status} ({refusal.place}): {said.rstrip('.')}.",
         request_id=refusal.request_id,
         code=refusal.code,
     )
-    error.remedy = rule.remedy if rule else "Amazon does not document this answer; report it with the request id."
+    error.remedy = (
+        rule.remedy
+        if rule
+        else "Nothing here knows this answer: compare the settings with its words, or report it with the request id."
+    )
     return error

@@ -9,7 +9,7 @@ import msgspec
 
 from include.clock import AMAZON_BEGAN, AMAZON_ENDS, format_utc
 from include.errors import ContractError
-from include.spapi.answers import UNREADABLE
+from include.spapi.answers import UNREADABLE, keepable
 from include.spapi.client import SellingPartnerClient
 from include.spapi.operations import SEARCH_ORDERS
 
@@ -36,7 +36,7 @@ class OrdersPage:
     """One page of answers.
 
     Attributes:
-        body: The page as Amazon sent it.
+        body: The page as Amazon sent it, but for characters that nothing can keep.
         orders: How many orders it holds, 0 to 100.
         next_token: Asks for the next page within 24 hours; None on the last page.
         last_updated_before_utc: The bound Amazon says it used, None where it says none.
@@ -81,7 +81,8 @@ def search_orders(client: SellingPartnerClient, query: OrdersQuery, next_token: 
         parameters["paginationToken"] = next_token
     reply = client.get(SEARCH_ORDERS, {name: value for name, value in parameters.items() if value})
     try:
-        envelope = _envelope.decode(reply.body)
+        body = keepable(reply.body)
+        envelope = _envelope.decode(body)
     except UNREADABLE as problem:
         raise ContractError(f"searchOrders: {problem}.", request_id=reply.request_id) from None
     bound = envelope.last_updated_before
@@ -90,4 +91,4 @@ def search_orders(client: SellingPartnerClient, query: OrdersQuery, next_token: 
     token = envelope.pagination.next_token if envelope.pagination else None
     if token and (token == next_token or not token.isprintable()):
         raise ContractError("searchOrders: `$.pagination.nextToken` leads nowhere.", request_id=reply.request_id)
-    return OrdersPage(reply.body, len(envelope.orders), token or None, bound, reply.request_id)
+    return OrdersPage(body, len(envelope.orders), token or None, bound, reply.request_id)

@@ -97,3 +97,10 @@ def test_parsing_reads_neither_variables_nor_connections(dag_bag, monkeypatch):
     monkeypatch.setattr(BaseHook, "get_connection", refuse)
     monkeypatch.setattr(Variable, "get", refuse)
     assert dag_bag().import_errors == {}
+
+
+def test_a_sellers_name_is_text_on_the_dags_page_not_markdown(dag_bag, sellers_file):
+    path = sellers_file()
+    path.write_text(path.read_text().replace("name: Acme", 'name: "![x](http://evil.example/a.png) <b>*Ac_me*</b>"'))
+    page = dag_bag().dags["amazon_orders__acme"].doc_md
+    assert r"\!\[x\]\(http:\/\/evil.example\/a.png\) \<b\>\*Ac_me\*\<\/b\>" in page

@@ -229,3 +229,18 @@ def test_secrets_stay_out_of_every_repr(application: ApplicationCredentials, clo
     for holder in (application, seller, token, cached):
         assert "s3cr3t" not in repr(holder)
     assert "A2SELLER" in repr(seller)
+
+
+@pytest.mark.parametrize("token", ["Atza|s3cr3t€", "Atza|s3cr3t\r\nx: y", "", "Atza s3cr3t"])
+def test_a_token_that_could_not_travel_in_a_header_is_refused_without_being_quoted(
+    exchange: Exchange, server: ScriptedServer, token: str
+) -> None:
+    server.say(200, {"access_token": token, "expires_in": 3600})
+    with pytest.raises(ContractError, match="not plain text") as refused:
+        exchange()
+    assert "s3cr3t" not in "".join(traceback.format_exception(refused.value))
+
+
+def test_a_life_without_end_is_a_day(exchange: Exchange, server: ScriptedServer, clock: HandClock) -> None:
+    server.say(200, {"access_token": "Atza|1", "expires_in": 10**18})
+    assert exchange().expires_utc == clock() + timedelta(days=1)

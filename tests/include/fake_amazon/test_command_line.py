@@ -70,11 +70,6 @@ def test_a_host_that_is_no_address_is_refused(capsys):
     assert "is no address" in _refused(capsys, "--host", "example.com")
 
 
-def test_inside_a_container_all_addresses_may_be_served():
-    with _running("--host", "0.0.0.0", "--inside-container") as (_, url):
-        FakeAmazonClient(url.replace("0.0.0.0", "127.0.0.1")).wait_until_ready()
-
-
 def test_a_busy_port_is_told(capsys):
     with listen("127.0.0.1", 0) as listener:
         port = str(listener.getsockname()[1])

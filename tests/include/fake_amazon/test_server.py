@@ -6,6 +6,8 @@ import asyncio
 import socket
 import threading
 import time
+import urllib.error
+import urllib.request
 from urllib.parse import urlsplit
 
 import pytest
@@ -72,3 +74,17 @@ def test_the_demonstration_has_six_shops_in_three_regions_and_none_is_authorized
 def test_an_unexpected_question_to_the_control_api_is_a_sentence_too():
     with serve_in_thread() as fake, pytest.raises(FakeAmazonError, match="404"):
         fake.client._ask("GET", "/control/unknown")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Origin": "http://evil.example"}, {"Host": "evil.example"}, {"Host": "evil.example:8091"}],
+    ids=["a page of another site", "a name that was made to point here", "with a port"],
+)
+def test_a_web_page_in_a_persons_browser_is_refused_everywhere(headers: dict[str, str]):
+    with serve_in_thread() as fake:
+        for path in ("/control/application", "/control/shops/first_steps/revoke", "/health"):
+            asked = urllib.request.Request(fake.base_url + path, headers=headers, method="POST", data=b"{}")
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(asked)
+            assert refused.value.code == 403

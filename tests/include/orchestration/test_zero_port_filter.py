@@ -75,3 +75,7 @@ def test_everything_else_passes_untouched(body: bytes):
 def test_other_requests_pass_untouched():
     assert _passed_on(_body(), path="/api/v2/connections") == (_body(), len(_body()))
     assert _passed_on(_body(), method="PATCH") == (_body(), len(_body()))
+
+
+def test_nesting_without_end_passes_untouched():
+    assert _passed_on(b"[" * 60_000) == (b"[" * 60_000, 60_000)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from upath import UPath
 
+from include.clock import format_utc
 from include.errors import ContractError, SellerOrdersError, TransientError
 from include.orders.extract import ExtractResult, extract_orders
 from include.orders.landing import read_page
@@ -86,9 +87,11 @@ def test_after_a_failure_the_next_call_goes_on_with_the_page_that_failed(
     assert len(landed(settings)) == dies_at - 1
     clock.advance(hours=6)
     shop.before_answer = lambda: None
-    assert extract().pages == 4 - dies_at
+    # The rest of that window, and a window of its own for the six hours since.
+    assert extract().pages == 4 - dies_at + 1
     assert shop.asked[dies_at - 1] == shop.asked[dies_at]
-    assert len(landed(settings)) == 3
+    assert len(landed(settings)) == 4
+    assert shop.asked[-1]["lastUpdatedBefore"] == format_utc(clock() - timedelta(minutes=2))
 
 
 def test_a_window_whose_token_is_too_old_is_asked_for_again_from_its_first_page(
@@ -102,9 +105,9 @@ def test_a_window_whose_token_is_too_old_is_asked_for_again_from_its_first_page(
     with pytest.raises(SellerOrdersError):
         extract()
     clock.advance(hours=24)
-    assert extract() == ExtractResult(pages=3, orders=5)
+    assert extract() == ExtractResult(pages=4, orders=5)
     assert shop.asked[3] == shop.asked[0]
-    assert len(landed(settings)) == 3
+    assert len(landed(settings)) == 4
 
 
 def test_pages_that_cannot_be_written_leave_the_cursor_where_it_was(
@@ -167,3 +170,38 @@ def test_the_log_tells_the_window_and_each_page(extract: Extract, caplog: pytest
         "Page 2: 2 orders, 4 so far",
         "Page 3: 1 orders, 5 so far",
     ]
+
+
+def test_a_token_that_amazon_takes_no_more_starts_the_window_again_at_once(
+    extract: Extract, shop: Shop, settings: Settings, clock: HandClock
+) -> None:
+    def die_at_the_second_page() -> None:
+        if len(shop.asked) == 2:
+            raise SellerOrdersError("Amazon refuses.")
+
+    def refuse_the_old_token() -> None:
+        if len(shop.asked) == 3:
+            raise ContractError("The paginationToken you have submitted is not valid.", code="InvalidInput")
+
+    shop.before_answer = die_at_the_second_page
+    with pytest.raises(SellerOrdersError):
+        extract()
+    shop.before_answer = refuse_the_old_token
+    assert extract() == ExtractResult(pages=3, orders=5)
+    assert shop.asked[3] == shop.asked[0]
+    assert len(landed(settings)) == 3
+
+
+def test_a_corrected_setting_counts_for_a_window_that_has_no_page_yet(
+    extract: Extract, shop: Shop, warehouse: Connection
+) -> None:
+    def refuse() -> None:
+        if len(shop.asked) == 1:
+            raise ContractError("Invalid input.", code="InvalidInput")
+
+    shop.before_answer = refuse
+    with pytest.raises(ContractError):
+        extract()
+    warehouse.execute("UPDATE ops.extraction_window SET included_data = '{WRONG}', marketplace_ids = '{WRONG}'")
+    extract()
+    assert shop.asked[1] == shop.asked[0]

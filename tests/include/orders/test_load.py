@@ -16,7 +16,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from upath import UPath
 
-from include.errors import ContractError, LoadError, TransientError
+from include.errors import ContractError, LoadError, TransientError, TransportError
 from include.orders.landing import write_page
 from include.orders.load import LoadResult, load_orders
 from include.orders.windows import Window, complete_through_utc, landed_pages, windows_to_load
@@ -371,7 +371,7 @@ def test_a_refusal_by_the_warehouse_shows_no_row(warehouse: Connection, land: La
     assert complete_through_utc(warehouse, "acme") is None
 
 
-def test_a_connection_lost_while_loading_is_a_load_error_and_changes_nothing(
+def test_a_connection_lost_while_loading_is_worth_another_try_and_changes_nothing(
     warehouse: Connection, warehouse_dsn: str, land: Land
 ) -> None:
     land(a_page(an_order()))
@@ -380,7 +380,7 @@ def test_a_connection_lost_while_loading_is_a_load_error_and_changes_nothing(
         " $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END $$;"
         "CREATE TRIGGER die AFTER INSERT ON amazon.orders EXECUTE FUNCTION amazon.die()"
     )
-    with connect(warehouse_dsn) as dying, pytest.raises(LoadError):
+    with connect(warehouse_dsn) as dying, pytest.raises(TransportError, match="lost"):
         load_orders(dying, "acme")
     warehouse.execute("DROP FUNCTION amazon.die CASCADE")
     assert rows(warehouse, "SELECT count(*) FROM amazon.orders") == [(0,)]

@@ -95,11 +95,11 @@ TABLE = [
         ApplicationCredentialsError,
     ),
     (
-        "Amazon's outage of May 2023 is no seller's fault",
+        "Amazon's outage of May 2023 is nobody's fault here and clears itself",
         API,
         403,
         denied("The security token included in the request is expired"),
-        AccessDeniedError,
+        ServiceUnavailableError,
     ),
     (
         "a token request sent to the wrong host",
@@ -213,7 +213,7 @@ def test_the_message_tells_status_place_code_and_amazons_words() -> None:
     refused = classify(read_refusal("sp-api", 403, denied("The access token you provided has expired."), headers))
     assert str(refused) == (
         "Amazon answered HTTP 403 (sp-api): Unauthorized: Access to requested resource is denied. "
-        "The access token you provided has expired.. (Amazon request id 7d0c2f)"
+        "The access token you provided has expired. (Amazon request id 7d0c2f)"
     )
     assert (refused.code, refused.request_id) == ("Unauthorized", "7d0c2f")
 
@@ -297,3 +297,13 @@ def test_nothing_but_a_refused_refresh_token_sends_a_seller_to_reconnect(
     refused = classify(read_refusal(place, status, body, {}))
     assert not isinstance(refused, SellerActionError)
     assert str(refused).isprintable()
+
+
+@pytest.mark.parametrize("secret", ["Atzr|IwEBIsecret", "Atza|IwEBIsecret", "amzn1.oa2-cs.v1.secret"])
+@pytest.mark.parametrize("field", ["message", "code"])
+def test_a_token_or_secret_that_an_answer_echoes_is_struck_out(secret: str, field: str) -> None:
+    error = {"code": "InvalidInput", "message": "bad", field: f"you sent {secret} to us"}
+    refusal = read_refusal("sp-api", 400, json.dumps({"errors": [error]}).encode(), {"x-amzn-RequestId": secret})
+    said = str(classify(refusal))
+    assert "you sent *** to us" in said
+    assert "secret" not in said

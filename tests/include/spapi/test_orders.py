@@ -120,3 +120,14 @@ def test_an_answer_of_another_shape_is_refused_with_its_place_and_without_its_co
     assert said in str(refused.value)
     assert "secret" not in str(refused.value)
     assert refused.value.request_id == "request-9"
+
+
+@pytest.mark.parametrize(
+    "bound", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z", "1990-01-01T00:00:00Z", "2026-10-05T08:00:00"]
+)
+def test_a_bound_that_is_no_instant_is_refused_before_it_becomes_a_watermark(
+    client: SellingPartnerClient, server: ScriptedServer, bound: str
+) -> None:
+    server.say(200, {"orders": [], "lastUpdatedBefore": bound})
+    with pytest.raises(ContractError, match="lastUpdatedBefore"):
+        search_orders(client, QUERY, None)
