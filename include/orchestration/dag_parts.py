@@ -15,6 +15,9 @@ from include.settings import Settings
 OWNER = "data-engineering"
 # A misconfigured entry may have no usable time, and its red task should greet the first person in the morning.
 MISCONFIGURED_CRON = "0 2 * * *"
+# A new DAG waits for its first night. Airflow 3.3.2 takes `False`, its default, as "at once if the last night was less
+# than a tenth of a day ago", and such a run would come before there are Connections.
+NEVER = timedelta(seconds=1)
 
 
 def task_defaults() -> dict[str, Any]:
@@ -35,8 +38,8 @@ def orders_asset(dag_suffix: str) -> Asset:
 def nightly(entry: Seller | MisconfiguredSeller) -> CronTriggerTimetable:
     """Once a night, at the seller's own minute in the seller's own zone."""
     if isinstance(entry, MisconfiguredSeller):
-        return CronTriggerTimetable(MISCONFIGURED_CRON, timezone="UTC")
-    return CronTriggerTimetable(entry.cron, timezone=entry.timezone)
+        return CronTriggerTimetable(MISCONFIGURED_CRON, timezone="UTC", run_immediately=NEVER)
+    return CronTriggerTimetable(entry.cron, timezone=entry.timezone, run_immediately=NEVER)
 
 
 def tags(entry: Seller | MisconfiguredSeller) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 pytestmark = pytest.mark.airflow
@@ -104,3 +106,22 @@ def test_a_sellers_name_is_text_on_the_dags_page_not_markdown(dag_bag, sellers_f
     path.write_text(path.read_text().replace("name: Acme", 'name: "![x](http://evil.example/a.png) <b>*Ac_me*</b>"'))
     page = dag_bag().dags["amazon_orders__acme"].doc_md
     assert r"\!\[x\]\(http:\/\/evil.example\/a.png\) \<b\>\*Ac_me\*\<\/b\>" in page
+
+
+@pytest.mark.parametrize("minutes_after", [1, 30, 120])
+def test_a_new_seller_waits_for_the_first_night_however_shortly_the_last_one_ended(
+    dag_bag, sellers_file, monkeypatch, minutes_after: int
+):
+    from airflow.serialization.serialized_objects import DagSerialization
+    from airflow.timetables import trigger
+    from airflow.timetables.base import TimeRestriction
+
+    sellers_file()
+    stored = DagSerialization.serialize_dag(dag_bag().dags["amazon_orders__acme"])
+    timetable = DagSerialization.deserialize_dag(stored).timetable
+    now = datetime(2026, 11, 23, 2, 15, tzinfo=UTC) + timedelta(minutes=minutes_after)
+    monkeypatch.setattr(trigger, "utcnow", lambda: now)
+    first = timetable.next_dagrun_info(
+        last_automated_data_interval=None, restriction=TimeRestriction(earliest=None, latest=None, catchup=False)
+    )
+    assert first.run_after == datetime(2026, 11, 24, 2, 15, tzinfo=UTC)
