@@ -60,6 +60,7 @@ def airflow_environment(
         "AIRFLOW__API__SECRET_KEY": passwords.api_secret_key,
         "AIRFLOW__API_AUTH__JWT_SECRET": passwords.jwt_secret,
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",  # 1 s, the default, is a second lost at every task
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "30",  # at 5, a busy laptop loses tasks as they start
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",  # at 5, the default, half of all task slots hang 5 s
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",  # at 300 an edit of sellers.yaml shows after five minutes
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",  # there is one DAG file

@@ -21,11 +21,12 @@ NEVER = timedelta(seconds=1)
 
 
 def task_defaults() -> dict[str, Any]:
-    """Defaults of every task: three more tries, five minutes apart unless the error says otherwise."""
+    """Defaults of every task: four more tries, after 1, 2, 4 and 8 minutes unless the error says otherwise."""
     return {
         "owner": OWNER,
-        "retries": 3,
-        "retry_delay": timedelta(minutes=5),
+        "retries": 4,
+        "retry_delay": timedelta(minutes=1),
+        "retry_exponential_backoff": 2,
         "retry_policy": AmazonRetryPolicy(),
     }
 
