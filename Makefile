@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 # The first of these that is really Python 3.11 or 3.12 (a name on PATH alone proves nothing: it may be a shim).
 PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null && echo $$p && break; done)
-REQUIRE_PYTHON = $(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null || \
+REQUIRE_PYTHON = "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null || \
 	{ echo "No Python 3.11 or 3.12 here: install one, or say 'make PYTHON=/path/to/python3.12'." >&2; exit 1; }
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 

@@ -16,10 +16,11 @@ from include.settings import PROJECT_ROOT, StackSettings
 AIRFLOW = (sys.executable, "-m", "airflow")
 # The scheduler runs on this machine, so the UI reads task logs from disk and nobody needs its log server, which
 # would listen on every address. A triggerer is not started: nothing defers.
+SCHEDULER = "airflow-scheduler"
 PROCESSES = {
     "airflow-api-server": (*AIRFLOW, "api-server"),
-    "airflow-scheduler": (*AIRFLOW, "scheduler", "--skip-serve-logs"),
     "airflow-dag-processor": (*AIRFLOW, "dag-processor"),
+    SCHEDULER: (*AIRFLOW, "scheduler", "--skip-serve-logs"),
 }
 UI_USER = "admin"
 

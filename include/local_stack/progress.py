@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -30,7 +31,9 @@ class Progress:
     def now(self, text: str) -> None:
         """Show what is going on, overwritten by the next line; only on a terminal."""
         if self._on_terminal:
-            print(f"\r\033[K  {text}", end="", flush=True)
+            # Cut to the terminal's width: a line that wraps cannot be overwritten.
+            width = shutil.get_terminal_size().columns - 3
+            print(f"\r\033[K  {text[:width]}", end="", flush=True)
 
     def say(self, text: str = "") -> None:
         """Print a line that stays."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -16,7 +16,14 @@ from dataclasses import dataclass
 from include.airflow_gateway.gateway import AirflowGateway
 from include.errors import ContractError, OperatorActionError, SellerOrdersError, TransientError
 from include.fake_amazon.client import FakeAmazonClient
-from include.local_stack.airflow_processes import AIRFLOW, PROCESSES, UI_USER, airflow_environment, write_ui_login
+from include.local_stack.airflow_processes import (
+    AIRFLOW,
+    PROCESSES,
+    SCHEDULER,
+    UI_USER,
+    airflow_environment,
+    write_ui_login,
+)
 from include.local_stack.passwords import Passwords, load_or_make_passwords
 from include.local_stack.ports import require_free_port
 from include.local_stack.postgres import (
@@ -107,15 +114,18 @@ def running_stack(settings: StackSettings, product: Settings, progress: Progress
             stack.postgres.start()
             _ensure_databases(stack)
             if stack.amazon:
-                stack.amazon.wait_until_ready(FAKE_AMAZON_PATIENCE_S)
+                _wait_for_fake_amazon(stack, stack.amazon)
         with progress.step("Tables of warehouse and Airflow"), ThreadPoolExecutor() as pool:
             warehouse = pool.submit(migrate, stack.loader_dsn)
             _migrate_airflow(stack, environment)
             warehouse.result()
         with progress.step("Airflow: UI, scheduler, DAG processor"):
             for name, command in PROCESSES.items():
+                if name == SCHEDULER:
+                    # It starts what is due at once, and a task whose api-server does not answer yet has failed.
+                    _wait_for_airflow(stack, ("metadatabase",))
                 supervisor.start(name, command, env=environment, cwd=PROJECT_ROOT)
-            _wait_for_airflow(stack)
+            _wait_for_airflow(stack, ("metadatabase", "scheduler", "dag_processor"))
         yield stack
 
 
@@ -165,6 +175,18 @@ def _start_fake_amazon(stack: Stack) -> None:
     stack.supervisor.start("fake-amazon", command, cwd=PROJECT_ROOT)
 
 
+def _wait_for_fake_amazon(stack: Stack, amazon: FakeAmazonClient) -> None:
+    def answers() -> bool:
+        # What it does not like about an orders file is its last line.
+        stack.supervisor.check()
+        return amazon.health()
+
+    if not wait_until(answers, FAKE_AMAZON_PATIENCE_S):
+        raise OperatorActionError(
+            "The fake Amazon does not answer.", remedy=f"Read the logs in {stack.supervisor.logs_dir}."
+        )
+
+
 def _ensure_databases(stack: Stack) -> None:
     ensure_role(stack.postgres, ANALYST, stack.passwords.analyst)
     ensure_database(stack.postgres, "warehouse", "loader", stack.passwords.loader, readers=[ANALYST])
@@ -187,7 +209,7 @@ def _migrate_airflow(stack: Stack, environment: dict[str, str]) -> None:
         raise OperatorActionError("Airflow's database could not be migrated.", remedy=f"Read {log}.")
 
 
-def _wait_for_airflow(stack: Stack) -> None:
+def _wait_for_airflow(stack: Stack, parts: Sequence[str]) -> None:
     def healthy() -> bool:
         stack.supervisor.check()
         try:
@@ -195,7 +217,7 @@ def _wait_for_airflow(stack: Stack) -> None:
         except (TransientError, ContractError):
             # Nobody answers yet; or a stranger does, who took the port, and then our api-server ends and is named.
             return False
-        return all(states.get(part) == "healthy" for part in ("metadatabase", "scheduler", "dag_processor"))
+        return all(states.get(part) == "healthy" for part in parts)
 
     if not wait_until(healthy, AIRFLOW_PATIENCE_S):
         raise SellerOrdersError(
