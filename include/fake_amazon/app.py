@@ -39,8 +39,8 @@ def create_app(world: World) -> Starlette:
         routes=[
             Route("/health", health, methods=["GET"]),
             Route("/auth/o2/token", token, methods=["POST"]),
-            *control_routes(world),
             *(_region_route(name, api) for name in REGIONS),
+            *control_routes(world),
         ],
         middleware=[Middleware(_NoBrowsers)],
     )

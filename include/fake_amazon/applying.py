@@ -8,11 +8,13 @@ import msgspec
 
 from include.fake_amazon.cancellation import cancelled
 from include.fake_amazon.changes import (
+    AddBrokenOrder,
     AddOrders,
     Authorize,
     CancelOrder,
     Change,
     ChangeError,
+    ClientSecretExpiry,
     EnsureShop,
     ExpireAccessTokens,
     Revoke,
@@ -48,12 +50,16 @@ def apply(world: World, change: Change) -> None:
             states = [world.shop(change.shop_id)] if change.shop_id else list(world.shops.values())
             for state in states:
                 state.access_generation += 1
+        case ClientSecretExpiry():
+            world.client_secret_expired = change.expired
         case AddOrders():
             _add_orders(world, change)
         case UpdateOrder():
             _update_order(world, change)
         case CancelOrder():
             _cancel_order(world, change)
+        case AddBrokenOrder():
+            _add_broken_order(world, change)
 
 
 def _ensure_shop(world: World, change: EnsureShop) -> None:
@@ -108,6 +114,16 @@ def _update_order(world: World, change: UpdateOrder) -> None:
 def _cancel_order(world: World, change: CancelOrder) -> None:
     document: OrderDocument = cancelled(_state_before(world, change).document(), change.reason)
     _supersede(world, change, raw(document.fields))
+
+
+def _add_broken_order(world: World, change: AddBrokenOrder) -> None:
+    state = world.shop(change.shop_id)
+    if change.marketplace_id is not None and change.marketplace_id not in state.marketplace_ids:
+        raise ChangeError(f"Shop {change.shop_id!r} does not sell in the marketplace {change.marketplace_id!r}.")
+    try:
+        state.book.add_broken(change.document, change.at_utc, change.marketplace_id)
+    except ValueError as error:
+        raise ChangeError(f"The broken order is no JSON: {error}.") from error
 
 
 def _supersede(world: World, change: UpdateOrder | CancelOrder, text: msgspec.Raw) -> None:

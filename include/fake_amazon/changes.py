@@ -42,6 +42,12 @@ class ExpireAccessTokens(msgspec.Struct, frozen=True, tag="expire_access_tokens"
     shop_id: str | None = None
 
 
+class ClientSecretExpiry(msgspec.Struct, frozen=True, tag="client_secret_expiry", tag_field="change"):
+    """The application's client secret is past its 180 days, or good again."""
+
+    expired: bool
+
+
 class AddOrders(msgspec.Struct, frozen=True, tag="add_orders", tag_field="change"):
     """Orders, or further versions of orders, appear as given."""
 
@@ -72,4 +78,29 @@ class CancelOrder(msgspec.Struct, frozen=True, tag="cancel_order", tag_field="ch
     reason: str = "Cancelled on request"
 
 
-Change = EnsureShop | Authorize | Revoke | ExpireAccessTokens | AddOrders | UpdateOrder | CancelOrder
+class AddBrokenOrder(msgspec.Struct, frozen=True, tag="add_broken_order", tag_field="change"):
+    """A value appears among the orders that is none, or a bad one.
+
+    Attributes:
+        document: The JSON text of any value; a text, because half a character is no valid JSON for msgspec.
+        at_utc: The time of its creation and last update.
+        marketplace_id: Where it belongs; None means everywhere.
+    """
+
+    shop_id: str
+    document: str
+    at_utc: datetime
+    marketplace_id: str | None = None
+
+
+Change = (
+    EnsureShop
+    | Authorize
+    | Revoke
+    | ExpireAccessTokens
+    | ClientSecretExpiry
+    | AddOrders
+    | UpdateOrder
+    | CancelOrder
+    | AddBrokenOrder
+)

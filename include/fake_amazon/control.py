@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from datetime import UTC
+from typing import Any
 
 import msgspec
 from msgspec import Raw
@@ -23,13 +23,11 @@ from include.fake_amazon.changes import (
     Revoke,
     UpdateOrder,
 )
+from include.fake_amazon.control_trouble import TROUBLE_ROUTES, Handler, Instant
 from include.fake_amazon.credentials import FOREIGN
 from include.fake_amazon.instants import format_instant, parse_instant
 from include.fake_amazon.truth import truth_of
 from include.fake_amazon.world import World
-
-Handler = Callable[[World, Request, bytes], object]
-Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class _ClockBody(msgspec.Struct):
@@ -182,6 +180,7 @@ _ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/control/shops/{shop_id}/truth", _truth),
     ("GET", "/control/calls", _calls),
     ("DELETE", "/control/calls", _reset_calls),
+    *TROUBLE_ROUTES,
 )
 
 

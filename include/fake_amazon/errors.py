@@ -19,6 +19,15 @@ class Refusal(NamedTuple):
     details: str | None = ""
     error_type: str = ""
 
+    def body(self) -> dict[str, list[dict[str, str]]]:
+        """The body as recorded."""
+        error = {"code": self.code, "message": self.message}
+        return {"errors": [error if self.details is None else {**error, "details": self.details}]}
+
+    def headers(self) -> dict[str, str]:
+        """The headers that came with it."""
+        return {"x-amzn-errortype": self.error_type} if self.error_type else {}
+
 
 class RefusedError(Exception):
     """The request is answered with this refusal."""
@@ -38,13 +47,22 @@ def _denied(details: str) -> Refusal:
 TOKEN_MISSING = _denied("Access token is missing in the request header.")
 TOKEN_EXPIRED = _denied("The access token you provided has expired.")
 TOKEN_INVALID = _denied("The access token you provided is revoked, malformed or invalid.")
+CLIENT_SECRET_EXPIRED = _denied("The LWA secret token you provided has expired.")
 NO_ACCESS = _denied("")
 MARKETPLACE_NOT_IN_REGION = _denied("The marketplaces you provided are not valid for region.")
 TOKEN_REQUEST_HERE = Refusal(403, "MissingAuthenticationToken", _DENIED, None)
+# Thousands of sellers at once, for half an hour of 27 May 2023; told without the JSON around it.
+SECURITY_TOKEN_EXPIRED = Refusal(
+    403, "Unauthorized", "The security token included in the request is expired", None, "AccessDeniedException"
+)
 QUOTA_EXCEEDED = Refusal(429, "QuotaExceeded", "You exceeded your quota for the requested resource.")
 INVALID_INPUT = Refusal(
     400, "InvalidInput", "The input you have submitted is not valid. Please check your input and try again."
 )
+INVALID_INPUT_SANDBOX = Refusal(400, "InvalidInput", "Invalid Input", "Invalid Input")
+INPUT_NOT_MATCHED = Refusal(400, "InvalidInput", "Could not match input arguments")
+RESOURCE_NOT_FOUND = Refusal(404, "ResourceNotFound", "Cannot find resource by the given URI", None)
+INTERNAL_FAILURE = Refusal(500, "InternalFailure", "We encountered an internal error. Please try again.")
 BEFORE_TOO_RECENT = Refusal(
     400,
     "InvalidInput",
@@ -79,6 +97,17 @@ class LwaRefusal(NamedTuple):
     error_type: str = ""
     has_ids: bool = False
 
+    def body(self, request_id: str) -> dict[str, str]:
+        """The body as recorded, its ids made of this one."""
+        body = {"error_description": self.description, "error": self.error}
+        if self.has_ids:
+            body = {"error_index": request_id.replace("-", "").upper(), **body, "request_id": request_id}
+        return body
+
+    def headers(self) -> dict[str, str]:
+        """The headers that came with it."""
+        return {"x-amzn-errortype": self.error_type} if self.error_type else {}
+
 
 REFRESH_TOKEN_INVALID = LwaRefusal(
     400,
@@ -97,6 +126,11 @@ GRANT_TYPE_UNSUPPORTED = LwaRefusal(
 )
 # Amazon names the code; no one has published its text.
 SCOPE_INVALID = LwaRefusal(400, "invalid_scope", "The request has an invalid parameter : scope")
+# Amazon's own SDK knows these two codes; no one has published their texts.
+SERVER_ERROR = LwaRefusal(500, "server_error", "The authorization server encountered an unexpected condition")
+TEMPORARILY_UNAVAILABLE = LwaRefusal(
+    503, "temporarily_unavailable", "The authorization server is currently unable to handle the request"
+)
 
 
 def parameter_missing(name: str) -> LwaRefusal:

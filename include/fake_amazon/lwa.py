@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from include.fake_amazon.answers import amazon_answer, lwa_refused
 from include.fake_amazon.credentials import ACCESS_TOKEN_LIFE, FOREIGN
+from include.fake_amazon.delivery import delivered, literal_answer
 from include.fake_amazon.errors import (
     CLIENT_INVALID,
     CLIENT_UNAUTHORIZED,
@@ -41,13 +42,16 @@ def exchange(world: World, body: bytes) -> Response:
     """Answer a token request, given as form fields, and count it by grant and shop."""
     form = {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
     grant = form.get("grant_type", "")
+    operation = f"lwa.{grant if grant in _GRANTS else 'unknown'}"
     shop_id = _shop_of(world, form)
+    fault = world.faults.take(operation, shop_id)
+    if fault and fault.status is not None:
+        return delivered(world, operation, shop_id, literal_answer(fault), fault)
     try:
         response = amazon_answer(_granted(world, form, grant), headers=_NO_STORE)
     except _LwaError as error:
         response = lwa_refused(error.refusal)
-    world.calls.count(f"lwa.{grant if grant in _GRANTS else 'unknown'}", shop_id, response.status_code)
-    return response
+    return delivered(world, operation, shop_id, response, fault)
 
 
 def _shop_of(world: World, form: dict[str, str]) -> str:
@@ -67,7 +71,8 @@ def _granted(world: World, form: dict[str, str], grant: str) -> dict[str, object
         raise _LwaError(GRANT_TYPE_UNSUPPORTED)
     application = world.mint.application
     sent = f"{_required(form, 'client_id')}\n{_required(form, 'client_secret')}"
-    if not hmac.compare_digest(sent.encode(), f"{application.client_id}\n{application.client_secret}".encode()):
+    good = f"{application.client_id}\n{application.client_secret}"
+    if world.client_secret_expired or not hmac.compare_digest(sent.encode(), good.encode()):
         raise _LwaError(CLIENT_INVALID)
     if grant == "refresh_token":
         return _refreshed(world, _required(form, "refresh_token"))

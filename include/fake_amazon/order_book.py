@@ -12,7 +12,7 @@ from include.fake_amazon.documents import OrderDocument
 from include.fake_amazon.generator import OrderGenerator, PlannedOrder
 from include.fake_amazon.marketplaces import BY_COUNTRY
 from include.fake_amazon.order_body import write_order
-from include.fake_amazon.versions import OrderVersion, newest_at
+from include.fake_amazon.versions import OrderVersion, broken_version, newest_at
 
 # Some 4 KB each; every order of the demonstration fits.
 _WRITTEN_KEPT = 10_000
@@ -50,6 +50,7 @@ class OrderBook:
         self._written = written
         self.revision = 0
         self._held: dict[str, list[OrderVersion]] = {}
+        self._broken: list[OrderVersion] = []
 
     def add(self, versions: Iterable[OrderVersion]) -> None:
         """Take in versions of orders; an order of the same instant as a held version replaces it."""
@@ -65,6 +66,15 @@ class OrderBook:
         versions = self._versions(version.order_id)
         earlier = [other for other in versions if other.updated_utc < version.updated_utc]
         self._held[version.order_id] = [*earlier, version]
+        self.revision += 1
+
+    def add_broken(self, text: str, at_utc: datetime, marketplace_id: str | None) -> None:
+        """Take in a JSON text that is shown as it is from an instant on, and can be neither changed nor cancelled.
+
+        Raises:
+            ValueError: It is no JSON.
+        """
+        self._broken.append(broken_version(text, at_utc, marketplace_id, len(self._broken)))
         self.revision += 1
 
     def order_as_of(self, order_id: str, as_of_utc: datetime) -> OrderVersion | None:
@@ -86,6 +96,7 @@ class OrderBook:
             version = newest_at(versions, as_of_utc)
             if version is not None:
                 yield version
+        yield from (version for version in self._broken if version.updated_utc <= as_of_utc)
 
     def _versions(self, order_id: str) -> list[OrderVersion]:
         return self._held.get(order_id) or self._generated_versions(order_id)

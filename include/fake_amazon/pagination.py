@@ -24,7 +24,7 @@ class PagePosition(msgspec.Struct, frozen=True, tag="page", array_like=True):
         bound_to: Digest of the seller and of the parameters that must stay the same.
         end_utc: The effective end of the window, frozen with the first page.
         as_of_utc: The instant whose state of the orders is shown, frozen too.
-        last_utc: Time of the last order shown, with its id the sort key.
+        last_utc: Time of the last order shown, with its id the sort key; see `PageOrder.key`.
     """
 
     bound_to: int

@@ -32,20 +32,22 @@ class SearchOrders:
         """
         now_utc = self._world.clock.now()
         parameters = read_parameters(query, state.shop.region, now_utc)
-        bound_to = digest_of(state.shop.shop_id, parameters.bound())
+        # Positions in one order mean nothing in another.
+        bound_to = digest_of(state.shop.shop_id, (parameters.bound(), state.page_order.shuffled))
         position = None
         if parameters.token is not None:
             position = read_token(self._world.mint, parameters.token, bound_to, now_utc)
         window = _window(parameters, position, latest_end(now_utc))
         found = self._windows.find(state, window, now_utc)
-        first = bisect_right(found.keys, (position.last_utc, position.last_order_id)) if position else 0
+        following = bisect_right(found.keys, (position.last_utc, position.last_order_id)) if position else 0
+        first = state.page_order.first_of_page(following, parameters.page_size)
         last = first + parameters.page_size
         page: dict[str, object] = {
-            "orders": [version.document().selected(parameters.included) for version in found.versions[first:last]]
+            "orders": [version.shown(parameters.included) for version in found.versions[first:last]]
         }
         if last < len(found.keys):
-            following = PagePosition(bound_to, window.end_utc, window.as_of_utc, *found.keys[last - 1], now_utc)
-            page["pagination"] = {"nextToken": write_token(self._world.mint, following)}
+            stand = PagePosition(bound_to, window.end_utc, window.as_of_utc, *found.keys[last - 1], now_utc)
+            page["pagination"] = {"nextToken": write_token(self._world.mint, stand)}
         page["createdBefore" if window.by_creation else "lastUpdatedBefore"] = format_instant(window.end_utc)
         return page
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from include.fake_amazon.app import create_app
 from include.fake_amazon.client import FakeAmazonClient
@@ -53,6 +56,16 @@ class _Server(uvicorn.Server):
         self.ready.set()
 
 
+class _Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
+    """Tells an answer its connection, as `scope["state"]["transport"]`, because some answers have to close it."""
+
+    app_state: dict[str, Any]
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "transport": transport}
+
+
 def listen(host: str, port: int) -> socket.socket:
     """Take a port; 0 takes a free one.
 
@@ -77,6 +90,7 @@ def make_server(world: World) -> _Server:
         uvicorn.Config(
             create_app(world),
             loop="asyncio",
+            http=_Protocol,
             lifespan="off",
             ws="none",
             log_config=None,

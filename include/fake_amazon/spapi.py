@@ -8,7 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from include.fake_amazon.answers import amazon_answer, refused
+from include.fake_amazon.credentials import AccessClaims
+from include.fake_amazon.delivery import delivered, literal_answer
 from include.fake_amazon.errors import (
+    CLIENT_SECRET_EXPIRED,
     NO_ACCESS,
     QUOTA_EXCEEDED,
     TOKEN_EXPIRED,
@@ -19,6 +22,7 @@ from include.fake_amazon.errors import (
 )
 from include.fake_amazon.participations import marketplace_participations
 from include.fake_amazon.search_orders import SearchOrders
+from include.fake_amazon.usage_plans import DOCUMENTED_PLANS
 from include.fake_amazon.world import ShopState, World
 
 Operation = Callable[[ShopState, Iterable[tuple[str, str]]], object]
@@ -40,27 +44,43 @@ class SellingPartnerApi:
     def answer(self, region: str, request: Request) -> Response:
         """Answer one request to a region and count it."""
         name, operation = self._operations.get((request.method, request.path_params["path"]), ("unknown", None))
+        claims = self._world.mint.read_access_token(request.headers.get("x-amz-access-token", ""))
+        told = claims.shop_id if claims else ""
+        fault = self._world.faults.take(name, told)
+        if fault and fault.status is not None:
+            self._use_quota(name, told, fault.status)
+            return delivered(self._world, name, told, literal_answer(fault), fault)
         shop_id = ""
         try:
-            state = self._seller(region, request)
+            state = self._seller(region, request, claims)
             shop_id = state.shop.shop_id
             if operation is None:
                 raise RefusedError(NO_ACCESS)
             response = self._answer(name, operation, state, request)
         except RefusedError as error:
             response = refused(error.refusal)
-        self._world.calls.count(name, shop_id, response.status_code)
-        return response
+        return delivered(self._world, name, shop_id, response, fault)
 
-    def _seller(self, region: str, request: Request) -> ShopState:
+    def _use_quota(self, name: str, shop_id: str, status: int) -> None:
+        """A literal answer costs a token as every call does; one that says 429 is true of the bucket too."""
+        if name not in DOCUMENTED_PLANS:
+            return
+        client_id = self._world.mint.application.client_id
+        self._world.plans.take(client_id, shop_id, name)
+        if status == QUOTA_EXCEEDED.status:
+            self._world.plans.set_tokens(client_id, shop_id, name, 0)
+
+    def _seller(self, region: str, request: Request, claims: AccessClaims | None) -> ShopState:
         token = request.headers.get("x-amz-access-token")
         if not token and request.path_params["path"] == "auth/o2/token":
             raise RefusedError(TOKEN_REQUEST_HERE)
         if not token:
             raise RefusedError(TOKEN_MISSING)
-        claims = self._world.mint.read_access_token(token)
         if claims is None:
             raise RefusedError(TOKEN_INVALID)
+        # Users report every call refused, also with a token that would have been good for a while.
+        if self._world.client_secret_expired:
+            raise RefusedError(CLIENT_SECRET_EXPIRED)
         # A token of the application itself opens no seller's data.
         state = self._world.shops.get(claims.shop_id)
         generation = state.access_generation if state else claims.generation
@@ -72,10 +92,10 @@ class SellingPartnerApi:
         return state
 
     def _answer(self, name: str, operation: Operation, state: ShopState, request: Request) -> Response:
-        client_id = self._world.mint.application.client_id
-        if not self._world.plans.take(client_id, state.shop.shop_id, name):
+        client_id, shop_id = self._world.mint.application.client_id, state.shop.shop_id
+        if not self._world.plans.take(client_id, shop_id, name):
             return refused(QUOTA_EXCEEDED)
-        limit = {"x-amzn-RateLimit-Limit": f"{self._world.plans.rate_per_s(name):.10g}"}
+        limit = {"x-amzn-RateLimit-Limit": f"{self._world.plans.plan(shop_id, name).rate_per_s:.10g}"}
         try:
             return amazon_answer(operation(state, request.query_params.multi_items()), headers=limit)
         except RefusedError as error:

@@ -31,24 +31,39 @@ class UsagePlans:
     def __init__(self, rate_scale: float = 1.0, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.rate_scale = rate_scale
         self._monotonic = monotonic
+        self._own: dict[tuple[str, str], UsagePlan] = {}
         self._buckets: dict[tuple[str, str, str], tuple[float, float]] = {}
 
-    def rate_per_s(self, operation: str) -> float:
-        """The scaled rate of an operation."""
-        return DOCUMENTED_PLANS[operation].rate_per_s * self.rate_scale
+    def plan(self, shop_id: str, operation: str) -> UsagePlan:
+        """The plan of a seller's operation, its rate scaled."""
+        plan = self._own.get((shop_id, operation)) or DOCUMENTED_PLANS[operation]
+        return plan._replace(rate_per_s=plan.rate_per_s * self.rate_scale)
+
+    def set_plan(self, client_id: str, shop_id: str, operation: str, plan: UsagePlan) -> None:
+        """Give a seller another plan, its rate unscaled; a bucket in use keeps its tokens, as far as they fit."""
+        key = (client_id, shop_id, operation)
+        if key in self._buckets:
+            # What has flowed in until now came at the old rate.
+            self._buckets[key] = self._filled(key)
+        self._own[shop_id, operation] = plan
 
     def take(self, client_id: str, shop_id: str, operation: str) -> bool:
         """Take one token if there is one; a refused call takes nothing."""
-        burst = float(DOCUMENTED_PLANS[operation].burst)
         key = (client_id, shop_id, operation)
-        now_s = self._monotonic()
-        tokens, filled_s = self._buckets.get(key, (burst, now_s))
-        tokens = min(burst, tokens + (now_s - filled_s) * self.rate_per_s(operation))
+        tokens, now_s = self._filled(key)
         # A full token may show as 0.9999999 after many small additions.
         granted = tokens >= 1 - 1e-9
         self._buckets[key] = (tokens - granted, now_s)
         return granted
 
-    def refill(self) -> None:
-        """Make every bucket full again."""
-        self._buckets.clear()
+    def set_tokens(self, client_id: str, shop_id: str, operation: str, tokens: float) -> None:
+        """Leave so many tokens in a bucket; more than its burst do not fit."""
+        self._buckets[client_id, shop_id, operation] = (tokens, self._monotonic())
+
+    def _filled(self, key: tuple[str, str, str]) -> tuple[float, float]:
+        """How many tokens a bucket holds now, and when that is."""
+        _, shop_id, operation = key
+        rate_per_s, burst = self.plan(shop_id, operation)
+        now_s = self._monotonic()
+        tokens, filled_s = self._buckets.get(key, (float(burst), now_s))
+        return min(float(burst), tokens + (now_s - filled_s) * rate_per_s), now_s

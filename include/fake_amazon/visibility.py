@@ -10,6 +10,7 @@ from typing import NamedTuple
 from include.fake_amazon.instants import years_before
 from include.fake_amazon.lifecycle import LONGEST_LIFE
 from include.fake_amazon.marketplaces import BY_ID
+from include.fake_amazon.page_order import ORDERLY, PageOrder, SortKey
 from include.fake_amazon.versions import OrderVersion
 from include.fake_amazon.world import ShopState
 
@@ -55,9 +56,12 @@ class Window(NamedTuple):
 
 
 class Found(NamedTuple):
-    """The orders of a window, sorted by `keys`: the time the window is about, then the order's id."""
+    """The orders of a window, sorted by `keys`: the time the window is about, then the order's id.
 
-    keys: list[tuple[datetime, str]]
+    A shop whose pages are shuffled has other keys, see `PageOrder`.
+    """
+
+    keys: list[SortKey]
     versions: list[OrderVersion]
 
 
@@ -72,7 +76,7 @@ def _is_kept(now_utc: datetime) -> Callable[[OrderVersion], bool]:
     return is_kept
 
 
-def find_orders(state: ShopState, window: Window, now_utc: datetime) -> Found:
+def find_orders(state: ShopState, window: Window, now_utc: datetime, page_order: PageOrder = ORDERLY) -> Found:
     """All orders of a window that Amazon shows this seller at this time.
 
     Orders older than two years are hidden, but for Japan, Australia and Singapore. So are orders of marketplaces in
@@ -81,7 +85,7 @@ def find_orders(state: ShopState, window: Window, now_utc: datetime) -> Found:
     own = {None, *state.marketplace_ids}
     is_kept = _is_kept(now_utc)
     found = [
-        ((window.time_of(version), version.order_id), version)
+        (page_order.key(window.time_of(version), version.order_id), version)
         for version in state.book.orders_as_of(window.as_of_utc, window.placed())
         if window.holds(version) and version.marketplace_id in own and is_kept(version)
     ]
@@ -98,9 +102,9 @@ class RecentWindows:
     def find(self, state: ShopState, window: Window, now_utc: datetime) -> Found:
         """As `find_orders`; an answer is used again while the shop has not changed, within the same UTC day."""
         shop_id, revision = state.shop.shop_id, state.book.revision
-        key = (shop_id, revision, state.marketplace_ids, window, now_utc.date())
+        key = (shop_id, revision, state.marketplace_ids, window, now_utc.date(), state.page_order.shuffled)
         if key not in self._found:
-            self._found[key] = find_orders(state, window, now_utc)
+            self._found[key] = find_orders(state, window, now_utc, state.page_order)
             if len(self._found) > _WINDOWS_KEPT:
                 self._found.popitem(last=False)
         return self._found[key]

@@ -19,11 +19,13 @@ from include.fake_amazon import applying
 from include.fake_amazon.changes import Change, ChangeError
 from include.fake_amazon.clock import Clock
 from include.fake_amazon.credentials import Mint
+from include.fake_amazon.faults import Faults
 from include.fake_amazon.generator import OrderGenerator
 from include.fake_amazon.journal import Journal, JournalError
 from include.fake_amazon.marketplaces import BY_ID
 from include.fake_amazon.order_book import OrderBook, WrittenOrders
 from include.fake_amazon.order_files import read_order_file
+from include.fake_amazon.page_order import ORDERLY, PageOrder
 from include.fake_amazon.shops import Shop, load_shops, make_shop
 from include.fake_amazon.usage_plans import UsagePlans
 from include.fake_amazon.versions import OrderVersion
@@ -41,6 +43,7 @@ class ShopState:
         authorized_utc: When the present authorization was given, None while there is none.
         access_generation: Counts the forced expiries of access tokens.
         given_marketplace_ids: Marketplaces of given orders that the shop's description does not name.
+        page_order: How the pages of searchOrders follow each other.
     """
 
     shop: Shop
@@ -49,6 +52,7 @@ class ShopState:
     authorized_utc: datetime | None = None
     access_generation: int = 0
     given_marketplace_ids: set[str] = field(default_factory=set)
+    page_order: PageOrder = ORDERLY
 
     @property
     def marketplace_ids(self) -> tuple[str, ...]:
@@ -105,6 +109,8 @@ class World:
         self.mint = Mint(seed)
         self.plans = UsagePlans(rate_scale, monotonic) if monotonic else UsagePlans(rate_scale)
         self.calls = Calls()
+        self.faults = Faults()
+        self.client_secret_expired = False
         self._written = WrittenOrders()
         self.shops: dict[str, ShopState] = {}
         for shop in load_shops() if shops is None else shops:

@@ -78,9 +78,11 @@ def fake() -> Iterator[RunningFake]:
 
 @pytest.fixture(autouse=True)
 def _noon_again(request: pytest.FixtureRequest) -> None:
-    """Put the clock back, which an earlier test may have moved."""
+    """Put back the clock and the client secret, which an earlier test may have moved or let expire."""
     if "fake" in request.fixturenames:
-        request.getfixturevalue("fake").client.set_clock(NOW, frozen=True)
+        client = request.getfixturevalue("fake").client
+        client.set_clock(NOW, frozen=True)
+        client.renew_client_secret()
 
 
 @pytest.fixture
@@ -109,6 +111,17 @@ def seller(new_seller: Callable[..., Seller]) -> Seller:
 def quiet_seller(new_seller: Callable[..., Seller]) -> Seller:
     """A seller in Germany without orders of its own."""
     return new_seller(orders_per_day=0)
+
+
+@pytest.fixture
+def seller_at() -> Callable[..., Seller]:
+    """Makes a German seller of five orders a day in another fake than the module's."""
+
+    def make(fake: RunningFake, **fields: Any) -> Seller:
+        fake.client.ensure_shop("elsewhere", "eu", ("DE",), **fields)
+        return Seller(fake, "elsewhere", "eu")
+
+    return make
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 import requests
 
+from include.fake_amazon import literal
 from include.fake_amazon.clock import Clock
 from include.fake_amazon.included_data import DATASETS, ITEM_DATASETS, ORDER_DATASETS
 from include.fake_amazon.server import serve_in_thread
@@ -67,10 +68,30 @@ def test_every_page_of_generated_orders_has_the_shape_of_amazons_model(demo_sell
         validator.validate(page)
 
 
-def test_refusals_have_the_shape_of_amazons_model(seller, orders_model):
+def test_pages_in_disorder_have_the_shape_of_amazons_model_too(fake, seller, orders_model):
+    validator = _validator(orders_model, "SearchOrdersResponse")
+    fake.client.set_page_order(seller.shop_id, repeat=10, shuffled=True)
+    pages = seller.pages(lastUpdatedAfter="2026-10-20T00:00:00Z", includedData=ALL, maxResultsPerPage=40)
+    assert len(pages) > 2
+    for page in pages:
+        validator.validate(page)
+
+
+def test_refusals_have_the_shape_of_amazons_model(fake, seller, orders_model):
     validator = _validator(orders_model, "ErrorList")
     for response in (seller.search(), seller.get("/unknown"), seller.search(lastUpdatedAfter="x")):
         validator.validate(response.json())
+    fake.client.expire_client_secret()
+    validator.validate(seller.search(lastUpdatedAfter="2026-10-20T00:00:00Z").json())
+
+
+def test_json_answers_on_record_have_the_shape_of_amazons_model(orders_model):
+    validator = _validator(orders_model, "ErrorList")
+    answers = [answer for name, answer in vars(literal).items() if name.isupper() and not name.startswith(("LWA", "_"))]
+    bodies = [answer.body for answer in answers if answer.content_type == "application/json"]
+    assert len(bodies) > 15
+    for body in bodies:
+        validator.validate(json.loads(body))
 
 
 def test_participations_have_the_shape_of_amazons_model(amazon_models, new_seller):

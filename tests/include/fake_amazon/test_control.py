@@ -29,6 +29,19 @@ def _total(proceeds, name):
     return (proceeds[name]["amount"], proceeds[name]["currencyCode"]) if proceeds else (None, None)
 
 
+def _money(value):
+    return [value["amount"], value["currencyCode"]]
+
+
+def _item_breakdowns(item):
+    rows = []
+    for entry in item.get("proceeds", {}).get("breakdowns", []):
+        rows.append([entry["type"], None, *_money(entry["subtotal"])])
+        details = entry.get("detailedBreakdowns", [])
+        rows += [[entry["type"], detail["subtype"], *_money(detail["value"])] for detail in details]
+    return rows
+
+
 def _as_truth(order):
     amount, currency = _total(order.get("proceeds"), "grandTotal")
     items = []
@@ -40,19 +53,60 @@ def _as_truth(order):
                 "quantity_ordered": item["quantityOrdered"],
                 "proceeds_total_amount": item_amount,
                 "currency_code": item_currency,
+                "breakdowns": _item_breakdowns(item),
+                "promotion_ids": [entry["promotionId"] for entry in item.get("promotion", {}).get("breakdowns", [])],
             }
         )
     return {
         "order_id": order["orderId"],
         "last_updated_utc": order["lastUpdatedTime"],
+        "fulfillment_status": order["fulfillment"]["fulfillmentStatus"],
         "grand_total_amount": amount,
         "currency_code": currency,
+        "breakdowns": [
+            [entry["type"], entry.get("status"), *_money(entry["subtotal"])]
+            for entry in order.get("proceeds", {}).get("breakdowns", [])
+        ],
+        "packages": [package["packageReferenceId"] for package in order.get("packages", [])],
         "items": items,
     }
 
 
 def test_the_truth_is_what_search_orders_shows(seller):
     assert _truth(seller) == [_as_truth(order) for order in _shown(seller)] != []
+
+
+def test_the_truth_of_generated_orders_has_packages_promotions_and_breakdowns_of_both_levels(seller):
+    truth = _truth(seller)
+    items = [item for order in truth for item in order["items"]]
+    subtypes = {row[1] for item in items for row in item["breakdowns"]}
+    assert {None, "ITEM", "SHIPPING"} <= subtypes
+    assert any(item["promotion_ids"] for item in items)
+    assert {tuple(order["packages"]) for order in truth} >= {(), ("1",), ("1", "2")}
+
+
+def test_the_truth_gives_the_breakdowns_of_a_document_in_its_own_texts_and_sequence(fake, quiet_seller, make_order):
+    euros = {"amount": "1.500", "currencyCode": "EUR"}
+    item = {"orderItemId": "1", "quantityOrdered": 1, "product": {}}
+    details = [{"subtype": "SHIPPING", "value": euros}, {"value": {"amount": "-0"}}, {}]
+    item["proceeds"] = {
+        "breakdowns": [
+            {"type": "TAX", "subtotal": euros, "detailedBreakdowns": details},
+            {"type": "ITEM", "subtotal": euros},
+        ]
+    }
+    proceeds = {"breakdowns": [{"type": "ITEM", "status": "FINALIZED", "subtotal": euros}, {"type": "NEW_TYPE"}]}
+    order = make_order("300-0000000-0000001", AFTER, orderItems=[item], proceeds=proceeds)
+    fake.client.add_orders(quiet_seller.shop_id, [order])
+    (truth,) = _truth(quiet_seller)
+    assert truth["breakdowns"] == [["ITEM", "FINALIZED", "1.500", "EUR"], ["NEW_TYPE", None, None, None]]
+    assert truth["items"][0]["breakdowns"] == [
+        ["TAX", None, "1.500", "EUR"],
+        ["TAX", "SHIPPING", "1.500", "EUR"],
+        ["TAX", None, "-0", None],
+        ["TAX", None, None, None],
+        ["ITEM", None, "1.500", "EUR"],
+    ]
 
 
 def test_the_truth_of_a_window_is_what_that_window_shows(seller):
@@ -113,6 +167,35 @@ def test_a_full_order_replaces_what_was_there(fake, quiet_seller, make_order):
     replacement = make_order("300-0000000-0000001", AFTER, fulfillment={"fulfillmentStatus": "SHIPPED"})
     fake.client.update_order(quiet_seller.shop_id, "300-0000000-0000001", order=replacement, at_utc=WATERMARK)
     assert _shown(quiet_seller) == [replacement | {"lastUpdatedTime": "2026-11-05T00:00:00.000Z"}]
+
+
+def test_an_update_can_take_an_item_away(fake, quiet_seller, make_order):
+    items = [{"orderItemId": number, "quantityOrdered": 1, "product": {}} for number in ("1", "2")]
+    order = make_order("300-0000000-0000001", AFTER, orderItems=items)
+    fake.client.add_orders(quiet_seller.shop_id, [order])
+    shorter = order | {"orderItems": items[1:]}
+    fake.client.update_order(quiet_seller.shop_id, order["orderId"], order=shorter, at_utc=LATER)
+    (before,), (after,) = _truth(quiet_seller), _truth(quiet_seller, LATER)
+    assert [[item["order_item_id"] for item in each["items"]] for each in (before, after)] == [["1", "2"], ["2"]]
+    assert [item["orderItemId"] for item in _shown(quiet_seller, LATER)[0]["orderItems"]] == ["2"]
+
+
+def test_an_update_older_than_the_newest_version_takes_the_newer_ones_back(fake, quiet_seller, make_order):
+    order = make_order("300-0000000-0000001", AFTER)
+    fake.client.add_orders(quiet_seller.shop_id, [order])
+    for at_utc, program in ((LATER, "PRIME"), (WATERMARK, "PREMIUM")):
+        fake.client.update_order(quiet_seller.shop_id, order["orderId"], {"programs": [program]}, at_utc=at_utc)
+    (now,) = _shown(quiet_seller, LATER)
+    assert (now["programs"], now["lastUpdatedTime"]) == (["PREMIUM"], "2026-11-05T00:00:00.000Z")
+    assert [state["last_updated_utc"] for state in _truth(quiet_seller, LATER)] == ["2026-11-05T00:00:00.000Z"]
+
+
+def test_an_update_older_than_the_order_is_refused(fake, quiet_seller, make_order):
+    fake.client.add_orders(quiet_seller.shop_id, [make_order("300-0000000-0000001", "2026-11-05T00:00:00Z")])
+    with pytest.raises(FakeAmazonError, match="has no order '300-0000000-0000001' at 2026-10-01"):
+        fake.client.update_order(
+            quiet_seller.shop_id, "300-0000000-0000001", {}, at_utc=datetime(2026, 10, 1, tzinfo=UTC)
+        )
 
 
 def test_a_cancelled_order_brings_nothing_and_says_so(fake, seller):

@@ -86,6 +86,32 @@ def test_access_tokens_survive_a_restart_and_forced_expiry_does_too(start, new_s
         assert seller.get(path).status_code == 403
 
 
+def test_an_expired_client_secret_and_broken_orders_survive_a_restart_but_faults_do_not(start, new_seller):
+    with start() as fake:
+        seller = new_seller()
+        seller.fake, seller.shop_id = fake, "nordlicht_kerzen"
+        seller.refresh_token = fake.client.authorize("nordlicht_kerzen").refresh_token
+        fake.client.add_broken_order("nordlicht_kerzen", {"a": ["line\nbreak"]}, at_utc=NOW - timedelta(hours=1))
+        window = {"lastUpdatedAfter": "2026-11-10T10:59:59Z", "lastUpdatedBefore": "2026-11-10T11:00:01Z"}
+        before = seller.search(**window).json()
+        assert {"a": ["line\nbreak"]} in before["orders"]
+        fake.client.fail_next("searchOrders", status=500)
+        fake.client.expire_client_secret()
+    with start() as seller.fake:
+        assert seller.search(**window).status_code == 403
+        seller.fake.client.renew_client_secret()
+    with start() as seller.fake:
+        assert seller.search(**window).json() == before
+
+
+def test_a_wish_that_is_fulfilled_already_leaves_no_line(start, state_dir):
+    with start() as fake:
+        fake.client.expire_client_secret()
+        before = (state_dir / "changes.ndjson").read_bytes()
+        fake.client.expire_client_secret()
+        assert (state_dir / "changes.ndjson").read_bytes() == before
+
+
 def _authorized(world):
     return {state.shop.shop_id for state in world.shops.values() if state.is_authorized(NOW)}
 

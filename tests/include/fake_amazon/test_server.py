@@ -73,7 +73,7 @@ def test_the_demonstration_has_six_shops_in_three_regions_and_none_is_authorized
 
 def test_an_unexpected_question_to_the_control_api_is_a_sentence_too():
     with serve_in_thread() as fake, pytest.raises(FakeAmazonError, match="404"):
-        fake.client._ask("GET", "/control/unknown")
+        fake.client.ask("GET", "/control/unknown")
 
 
 @pytest.mark.parametrize(
