@@ -3,12 +3,13 @@
 YAML would turn `no` into False and `12:30` into 750; here nothing is converted, so that a message can quote the file.
 What is not the file's shape ends here as an error with line and column; what is wrong inside one entry is left to
 `entry`. The parser's events are read as they come: three times as fast as a tree, and a value that is nested without
-end cannot exhaust the stack.
+end cannot exhaust the stack. Every task reads the whole file before it starts, so that plain text, which is nearly
+every event, is looked at first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -125,19 +126,19 @@ class _Document:
 
     def __init__(self, path: Path, text: str) -> None:
         self._path = path
-        self._events: Iterator[Any] = yaml.parse(text, Loader=_LOADER)
+        self._next: Callable[[], Any] = _LOADER(text).get_event
         self._anchors: dict[str, Value] = {}
 
     def entries(self) -> list[RawEntry]:
-        next(self._events)  # the stream starts
-        if isinstance(next(self._events), yaml.StreamEndEvent):
+        self._next()  # the stream starts
+        if isinstance(self._next(), yaml.StreamEndEvent):
             _refuse(self._path, "it is empty; expected a list named sellers")
-        root = next(self._events)
+        root = self._next()
         if not isinstance(root, yaml.MappingStartEvent):
             self._refuse("expected a list named sellers at the top", root)
         entries = self._top_level()
-        next(self._events)  # the document ends
-        after = next(self._events)
+        self._next()  # the document ends
+        after = self._next()
         if not isinstance(after, yaml.StreamEndEvent):
             self._refuse("expected one document, but a second one starts", after)
         if entries is None:
@@ -152,7 +153,7 @@ class _Document:
                 self._refuse(f"{shown(name)} is no part of this file; expected only sellers", key)
             if entries is not None:
                 self._refuse("sellers is given twice", key)
-            value = next(self._events)
+            value = self._next()
             if not isinstance(value, yaml.SequenceStartEvent):
                 self._refuse("sellers is no list; expected entries, or [] for none", value)
             starts = enumerate(self._until(yaml.SequenceEndEvent), start=1)
@@ -166,7 +167,16 @@ class _Document:
             return described(self._value(event))
         if event.anchor:
             self._anchors[event.anchor] = Nested.MAPPING
-        return [(self._key(key), self._value(next(self._events))) for key in self._until(yaml.MappingEndEvent)]
+        return self._fields()
+
+    def _fields(self) -> list[tuple[str, Value]]:
+        # The loop that every event of a right file goes through: plain text is looked at first, without a call.
+        next_event, scalar, fields = self._next, yaml.ScalarEvent, list[tuple[str, Value]]()
+        while not isinstance(key := next_event(), yaml.MappingEndEvent):
+            name = key.value if isinstance(key, scalar) else self._key(key)
+            value = next_event()
+            fields.append((name, self._scalar(value) if isinstance(value, scalar) else self._value(value)))
+        return fields
 
     def _key(self, event: Any) -> str:
         if isinstance(event, yaml.ScalarEvent):
@@ -174,6 +184,8 @@ class _Document:
         return described(self._value(event))
 
     def _value(self, event: Any) -> Value:
+        if isinstance(event, yaml.ScalarEvent):
+            return self._scalar(event)
         if isinstance(event, yaml.AliasEvent):
             return self._anchored(event)
         if not isinstance(event, yaml.SequenceStartEvent):
@@ -188,10 +200,12 @@ class _Document:
 
     def _item(self, event: Any) -> Item:
         """Read what must be text, and pass over whatever it is instead."""
+        if isinstance(event, yaml.ScalarEvent):
+            return self._scalar(event)
         item = self._shape(event)
         depth = int(isinstance(event, yaml.CollectionStartEvent))
         while depth:
-            inner = next(self._events)
+            inner = self._next()
             if isinstance(inner, yaml.CollectionEndEvent):
                 depth -= 1
                 continue
@@ -205,14 +219,18 @@ class _Document:
         if isinstance(event, yaml.AliasEvent):
             value = self._anchored(event)
             return Nested.LIST if isinstance(value, tuple) else value
-        item: Item
         if isinstance(event, yaml.ScalarEvent):
-            item = None if not event.style and event.value in _NULLS else event.value
-        else:
-            item = Nested.LIST if isinstance(event, yaml.SequenceStartEvent) else Nested.MAPPING
+            return self._scalar(event)
+        nested = Nested.LIST if isinstance(event, yaml.SequenceStartEvent) else Nested.MAPPING
         if event.anchor:
-            self._anchors[event.anchor] = item
-        return item
+            self._anchors[event.anchor] = nested
+        return nested
+
+    def _scalar(self, event: Any) -> str | None:
+        text: str | None = None if not event.style and event.value in _NULLS else event.value
+        if event.anchor:
+            self._anchors[event.anchor] = text
+        return text
 
     def _anchored(self, alias: Any) -> Value:
         if alias.anchor not in self._anchors:
@@ -223,5 +241,6 @@ class _Document:
         _refuse(self._path, problem, (event.start_mark.line + 1, event.start_mark.column + 1))
 
     def _until(self, end: type) -> Iterator[Any]:
-        while not isinstance(event := next(self._events), end):
+        next_event = self._next
+        while not isinstance(event := next_event(), end):
             yield event

@@ -10,13 +10,19 @@ import re
 from typing import Any, Final
 
 from include.sellers.document import RawEntry, Value, described, shown
-from include.sellers.fields import FIELDS, Field
+from include.sellers.fields import FIELDS, Field, as_id
 from include.sellers.marketplaces import Marketplace, country_codes
 from include.sellers.regions import REGIONS
 from include.sellers.seller import Problem
 
 _NAMES: Final = tuple(field.name for field in FIELDS)
 _PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
+
+
+def read_id(raw: RawEntry) -> str | None:
+    """Read the id of one entry and nothing else; None where `read_entry` has no value for it either."""
+    given = [value for name, value in raw.content if name == "id"] if isinstance(raw.content, list) else []
+    return as_id(given[0]) if len(given) == 1 and isinstance(given[0], str) else None
 
 
 def read_entry(raw: RawEntry) -> tuple[dict[str, Any], list[Problem]]:
@@ -82,11 +88,12 @@ def _foreign_marketplaces(values: dict[str, Any]) -> list[Problem]:
     if region not in REGIONS:
         return []
     marketplaces: tuple[Marketplace, ...] = values.get("marketplaces") or ()
+    foreign = [marketplace for marketplace in marketplaces if marketplace.region != region]
+    if not foreign:
+        return []
     expected = f"marketplaces of region {region}: {', '.join(country_codes(region))}"
     return [
-        Problem("marketplaces", f"{shown(m.country_code)}, which is in region {m.region}", expected)
-        for m in marketplaces
-        if m.region != region
+        Problem("marketplaces", f"{shown(m.country_code)}, which is in region {m.region}", expected) for m in foreign
     ]
 
 

@@ -11,25 +11,36 @@ from typing import Any
 
 from include.errors import SettingsError
 from include.sellers.document import RawEntry, read_entries, shown
-from include.sellers.entry import read_entry
-from include.sellers.seller import DAG_ID_PREFIX, MisconfiguredSeller, Problem, Seller, nightly_time
+from include.sellers.entry import read_entry, read_id
+from include.sellers.seller import DAG_ID_PREFIX, MisconfiguredSeller, Problem, Seller, dag_suffix, nightly_time
 
 __all__ = ["DAG_ID_PREFIX", "MisconfiguredSeller", "Problem", "Seller", "load_sellers", "require_seller"]
 
 
-def load_sellers(path: Path) -> list[Seller | MisconfiguredSeller]:
-    """Read every entry of the sellers' file.
+def load_sellers(path: Path, *, dag_id: str | None = None) -> list[Seller | MisconfiguredSeller]:
+    """Read the sellers' file: every entry, or the one whose DAG has the id `dag_id`.
+
+    For the one, no other entry is looked at beyond its id. The file is read to its end all the same: it is right or
+    wrong as a whole, and an id belongs to the first entry that has it.
 
     Returns:
-        One object an entry, in file order. No two have the same `dag_id`: of two entries with one id the first keeps
-        it, even if it is misconfigured, because its history in Airflow stands under this id.
+        One object an entry, in file order; at most one with `dag_id`. No two have the same `dag_id`: of two entries
+        with one id the first keeps it, even if it is misconfigured, because its history in Airflow stands under this
+        id.
 
     Raises:
         SettingsError: The file as a whole is not usable: unreadable, no YAML, or without the list `sellers`; with
             line and column where there is one. The operators must act.
     """
-    taken: dict[str, int] = {}
-    return [_checked(raw, path, taken) for raw in read_entries(path)]
+    owners: dict[str, int] = {}
+    sellers = []
+    for raw in read_entries(path):
+        seller_id = read_id(raw)
+        owner = raw.position if seller_id is None else owners.setdefault(seller_id, raw.position)
+        suffix = dag_suffix(seller_id if owner == raw.position else None, raw.position)
+        if dag_id in (None, DAG_ID_PREFIX + suffix):
+            sellers.append(_checked(raw, path, owner))
+    return sellers
 
 
 def require_seller(path: Path, seller_id: str) -> Seller:
@@ -42,27 +53,24 @@ def require_seller(path: Path, seller_id: str) -> Seller:
     Raises:
         SettingsError: The entry is misconfigured or not there, or the file is not usable. The operators must act.
     """
-    for seller in load_sellers(path):
-        if seller.dag_id == DAG_ID_PREFIX + seller_id:
-            if isinstance(seller, MisconfiguredSeller):
-                raise seller.to_error()
-            return seller
+    for seller in load_sellers(path, dag_id=DAG_ID_PREFIX + seller_id):
+        if isinstance(seller, MisconfiguredSeller):
+            raise seller.to_error()
+        return seller
     raise SettingsError(
         f"Seller {shown(seller_id)} has no entry in {path}.",
         remedy="Add the entry, or delete the seller's DAG in Airflow.",
     )
 
 
-def _checked(raw: RawEntry, path: Path, taken: dict[str, int]) -> Seller | MisconfiguredSeller:
-    """Read one entry; `taken` says which id belongs to the entry at which position, and learns this one's."""
+def _checked(raw: RawEntry, path: Path, owner: int) -> Seller | MisconfiguredSeller:
+    """Read one entry; `owner` is the position of the entry that its id belongs to."""
     values, problems = read_entry(raw)
     seller_id: str | None = values.pop("id", None)
-    if seller_id is not None:
-        owner = taken.setdefault(seller_id, raw.position)
-        if owner != raw.position:
-            expected = f"an id of its own for entry {raw.position}, because entry {owner} has this one"
-            problems.insert(0, Problem("id", shown(seller_id), expected))
-            seller_id = None
+    if seller_id is not None and owner != raw.position:
+        expected = f"an id of its own for entry {raw.position}, because entry {owner} has this one"
+        problems.insert(0, Problem("id", shown(seller_id), expected))
+        seller_id = None
     if seller_id is None or problems:
         return MisconfiguredSeller(
             position=raw.position, seller_id=seller_id, problems=tuple(problems), path=path, line=raw.line

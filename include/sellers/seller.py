@@ -25,6 +25,14 @@ Language = Literal["de", "en"]
 Authorization = Literal["public", "private"]
 
 
+def dag_suffix(seller_id: str | None, position: int) -> str:
+    """Choose what an entry's DAG is called after the prefix: the id, or `entry_<position>` where there is none.
+
+    No seller may call itself that.
+    """
+    return seller_id or f"entry_{position}"
+
+
 def nightly_time(seller_id: str) -> time:
     """Choose the minute between 02:00 and 04:59 at which a seller without `run_at` starts.
 
@@ -129,8 +137,8 @@ class MisconfiguredSeller:
 
     @property
     def dag_suffix(self) -> str:
-        """What stands for the id: `entry_<position>` where there is none; no seller may call itself that."""
-        return self.seller_id or f"entry_{self.position}"
+        """What stands for the id."""
+        return dag_suffix(self.seller_id, self.position)
 
     @property
     def dag_id(self) -> str:

@@ -91,6 +91,14 @@ def test_a_broken_entry_always_tells_what_is_wrong_on_one_line(scratch: Path, en
 
 @FEW
 @given(entries=ENTRIES)
+def test_each_entry_alone_is_what_it_is_among_all(scratch: Path, entries: Any) -> None:
+    scratch.write_text(yaml.safe_dump({"sellers": entries}, allow_unicode=True), encoding="utf-8")
+    for entry in load_sellers(scratch):
+        assert load_sellers(scratch, dag_id=entry.dag_id) == [entry]
+
+
+@FEW
+@given(entries=ENTRIES)
 def test_both_parsers_read_the_same(scratch: Path, entries: Any) -> None:
     scratch.write_text(yaml.safe_dump({"sellers": entries}), encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:

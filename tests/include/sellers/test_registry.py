@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from include.errors import SettingsError
+from include.sellers import registry
 from include.sellers.registry import MisconfiguredSeller, Seller, load_sellers, require_seller
 from include.sellers.seller import nightly_time
 
@@ -193,6 +194,40 @@ def test_a_value_without_end_is_cut_in_the_message(load: Any, complete: Any, fie
 def test_a_file_without_sellers_is_an_empty_list(file: Path) -> None:
     file.write_text("sellers: []\n")
     assert load_sellers(file) == []
+
+
+@pytest.mark.parametrize("dag_suffix", ["acme", "twice", "entry_3", "broken", "entry_5", "entry_6"])
+def test_the_one_entry_of_a_dag_is_what_it_is_among_all(load: Any, complete: Any, file: Path, dag_suffix: str) -> None:
+    broken = [complete(id="broken", region="x"), complete(id=None), "- {id: twice, id: twice}\n"]
+    everyone = {
+        entry.dag_id: entry for entry in load(complete(), complete(id="b"), complete(), *broken, complete(id="twice"))
+    }
+    dag_id = f"amazon_orders__{dag_suffix}"
+    assert load_sellers(file, dag_id=dag_id) == [everyone[dag_id]]
+
+
+@pytest.mark.parametrize("dag_id", ["amazon_orders__gone", "amazon_orders__entry_1", "acme", ""])
+def test_a_dag_without_an_entry_gets_none(load: Any, complete: Any, file: Path, dag_id: str) -> None:
+    load(complete())
+    assert load_sellers(file, dag_id=dag_id) == []
+
+
+def test_one_entry_is_refused_too_when_the_file_is_broken_further_down(load: Any, complete: Any, file: Path) -> None:
+    with pytest.raises(SettingsError, match="not usable: line "):
+        load(complete(), "- [\n")
+    with pytest.raises(SettingsError, match="not usable: line "):
+        load_sellers(file, dag_id="amazon_orders__acme")
+
+
+def test_for_one_entry_no_field_of_another_is_looked_at(
+    load: Any, complete: Any, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(*(complete(id=f"acme_{number}") for number in range(9)))
+    looked_at: list[int] = []
+    read_entry = registry.read_entry
+    monkeypatch.setattr(registry, "read_entry", lambda raw: looked_at.append(raw.position) or read_entry(raw))
+    assert len(load_sellers(file, dag_id="amazon_orders__acme_4")) == 1
+    assert looked_at == [5]
 
 
 def test_a_task_gets_its_seller(load: Any, complete: Any, file: Path) -> None:
