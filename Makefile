@@ -42,6 +42,11 @@ run: $(STAMP) ## start everything on this machine and load every seller's orders
 psql: $(STAMP) ## open the warehouse as the read-only role analyst, or print its address
 	@$(PY) -m include.local_stack psql
 
+.PHONY: reload
+reload: $(STAMP) ## load landed pages again without asking Amazon: SELLER=id [FROM=2026-01-01T00:00:00Z]
+	@test -n "$(SELLER)" || { echo "Say whose: make reload SELLER=id [FROM=2026-01-01T00:00:00Z]" >&2; exit 1; }
+	@$(PY) -m include.local_stack reload "$(SELLER)" $(if $(FROM),--from "$(FROM)")
+
 # A file's tests stay together, so that what they share is made once; waiting in one file is work for another.
 PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
@@ -70,6 +75,14 @@ format: $(STAMP) ## let ruff order and format the code
 lock: $(STAMP) ## write requirements.txt anew from pyproject.toml, as of the day after Airflow's release
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --exclude-newer 2026-09-18 \
 		--extra dev pyproject.toml --output-file requirements.txt
+
+.PHONY: dictionary
+dictionary: $(STAMP) ## write docs/data_dictionary.md from the comments in the migrations
+	@$(PY) -m include.local_stack dictionary
+
+.PHONY: bench
+bench: $(STAMP) ## measure what the README claims: BENCH=load,limits,parse,runs,reschedules (default: all but the last)
+	@$(PY) -m bench $(BENCH)
 
 .PHONY: clean
 clean: ## delete the local data, logs and passwords (.run)

@@ -52,6 +52,11 @@ class Settings:
         rate_scale: Factor on every documented request rate; other than 1 only with loopback endpoints.
         included_data: The `includedData` words that searchOrders is asked for.
         first_window_days: How far back the first run of a seller without a start date reaches.
+        overlap_hours: How late an order may appear in Amazon's index and still be found the night after.
+        reread_days: How far back the weekly second look reaches; 0 for none.
+        most_pages_per_run: Pages after which a run loads what it has and lets the next run go on.
+        most_hours_per_run: Hours after which it does so.
+        raw_retention_days: Days that landed pages are kept once they are loaded.
         http_timeout_s: Seconds to wait for Amazon to connect, and again for each part of its answer.
     """
 
@@ -65,6 +70,11 @@ class Settings:
     rate_scale: float = 1.0
     included_data: tuple[str, ...] = tuple(DEFAULT_INCLUDED_DATA.split(","))
     first_window_days: int = 30
+    overlap_hours: float = 6.0
+    reread_days: int = 7
+    most_pages_per_run: int = 200
+    most_hours_per_run: float = 4.0
+    raw_retention_days: int = 90
     http_timeout_s: float = 30.0
 
     def __post_init__(self) -> None:
@@ -142,6 +152,11 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         rate_scale=_number(env, "RATE_SCALE", 1.0, least=0.001),
         included_data=included,
         first_window_days=_whole_number(env, "FIRST_WINDOW_DAYS", 30, least=1, most=3650),
+        overlap_hours=_number(env, "OVERLAP_HOURS", 6.0, least=0),
+        reread_days=_whole_number(env, "REREAD_DAYS", 7, least=0, most=30),
+        most_pages_per_run=_whole_number(env, "MOST_PAGES_PER_RUN", 200, least=1, most=10_000),
+        most_hours_per_run=_number(env, "MOST_HOURS_PER_RUN", 4.0, least=0.1),
+        raw_retention_days=_whole_number(env, "RAW_RETENTION_DAYS", 90, least=1, most=36_500),
         http_timeout_s=_number(env, "HTTP_TIMEOUT_S", 30.0, least=1),
     )
 
@@ -156,6 +171,7 @@ class StackSettings:
         warehouse_port: The embedded PostgreSQL.
         fake_amazon: Whether the fake Amazon stands in; without it the product's own addresses count.
         fake_amazon_port: The fake Amazon.
+        rate_scale: Factor on Amazon's documented request rates, for the fake Amazon and those who ask it.
         postgres_bin: Folder with `initdb` and `postgres` to use instead of the embedded ones.
         order_files: By seller id, a file of Orders v2026-01-01 that the fake Amazon shows instead of its own orders.
         ui_password: Password of Airflow's user admin where somebody else made it; "" where `make run` does.
@@ -166,6 +182,7 @@ class StackSettings:
     warehouse_port: int = 5433
     fake_amazon: bool = True
     fake_amazon_port: int = 8091
+    rate_scale: float = 1000.0
     postgres_bin: Path | None = None
     order_files: Mapping[str, Path] = field(default_factory=dict)
     ui_password: str = field(default="", repr=False)
@@ -190,6 +207,7 @@ def load_stack_settings(environ: Mapping[str, str] | None = None) -> StackSettin
         warehouse_port=port("WAREHOUSE_PORT", default.warehouse_port),
         fake_amazon=_yes_or_no(env, "FAKE_AMAZON", default.fake_amazon),
         fake_amazon_port=port("FAKE_AMAZON_PORT", default.fake_amazon_port),
+        rate_scale=_number(env, "RATE_SCALE", default.rate_scale, least=0.001),
         postgres_bin=Path(postgres_bin) if postgres_bin else None,
         order_files=_order_files(env.get("ORDERS", "")),
         ui_password=env.get("UI_PASSWORD", "").strip(),

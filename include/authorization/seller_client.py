@@ -10,6 +10,7 @@ from include.clock import Now
 from include.settings import Settings
 from include.spapi.client import SellingPartnerClient
 from include.spapi.patience import LONGEST_PATIENCE_S, Sleep
+from include.spapi.quota import Quota
 
 
 def open_seller_client(
@@ -18,6 +19,7 @@ def open_seller_client(
     *,
     settings: Settings,
     now: Now,
+    quota: Quota,
     sleep: Sleep = time.sleep,
     patience_s: float = LONGEST_PATIENCE_S,
 ) -> SellingPartnerClient:
@@ -36,6 +38,7 @@ def open_seller_client(
         endpoint=settings.spapi_endpoints[seller.region],
         access_token=access_token,
         now=now,
+        quota=quota,
         sleep=sleep,
         rate_scale=settings.rate_scale,
         timeout_s=settings.http_timeout_s,

@@ -6,6 +6,7 @@ import argparse
 import os
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Sequence
 from types import FrameType
@@ -17,7 +18,8 @@ from include.errors import SellerOrdersError, SettingsError
 from include.fake_amazon.client import FakeAmazonClient
 from include.local_stack.airflow_processes import UI_USER
 from include.local_stack.connections import connected, create_absent_connections
-from include.local_stack.passwords import load_or_make_passwords
+from include.local_stack.dictionary import write_dictionary
+from include.local_stack.passwords import Passwords, load_or_make_passwords
 from include.local_stack.postgres import PostgresServer, find_binaries
 from include.local_stack.progress import Progress
 from include.local_stack.report import table, write_summary
@@ -41,6 +43,10 @@ def main(arguments: list[str] | None = None) -> int:
     run = commands.add_parser("run", help="start everything, run every seller once, serve until Ctrl-C")
     run.add_argument("--once", action="store_true", help="end after the first run of every seller")
     commands.add_parser("psql", help="open the warehouse as the read-only role analyst, or print its address")
+    reload = commands.add_parser("reload", help="load a seller's landed pages again, without asking Amazon")
+    reload.add_argument("seller", help="the seller's id in sellers.yaml")
+    reload.add_argument("--from", dest="from_utc", default="", help="only windows that end at or after this instant")
+    commands.add_parser("dictionary", help="write docs/data_dictionary.md from the comments in the migrations")
     commands.add_parser("clean", help="delete the local data, logs and passwords")
     connections = commands.add_parser("connections", help="make absent Connections in an Airflow, for a fake Amazon")
     connections.add_argument("--airflow", required=True, help="address of the api-server; UI_PASSWORD is its login")
@@ -55,15 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, _interrupt)
     try:
-        settings = load_stack_settings()
-        if chosen.command == "psql":
-            return _psql(settings)
-        if chosen.command == "clean":
-            clean(settings.run_dir)
-            return 0
-        if chosen.command == "connections":
-            return _connections(chosen.airflow, chosen.amazon, settings.ui_password)
-        return _run(settings, once=chosen.once)
+        return _command(chosen, load_stack_settings())
     except SellerOrdersError as problem:
         print(f"\n{problem}", file=sys.stderr)
         return 1
@@ -72,13 +70,32 @@ def main(arguments: list[str] | None = None) -> int:
         return 0 if chosen.command == "run" and not chosen.once else 130
 
 
+def _command(chosen: argparse.Namespace, settings: StackSettings) -> int:
+    match chosen.command:
+        case "psql":
+            return _psql(settings)
+        case "reload":
+            return _reload(settings, chosen.seller, chosen.from_utc)
+        case "clean":
+            clean(settings.run_dir)
+            return 0
+        case "dictionary":
+            write_dictionary(settings)
+            return 0
+        case "connections":
+            return _connections(chosen.airflow, chosen.amazon, settings.ui_password)
+        case _:
+            return _run(settings, once=chosen.once)
+
+
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
 def _run(settings: StackSettings, *, once: bool) -> int:
     progress = Progress()
-    product = load_settings()
+    # The stack's own scale goes with the stack's own addresses, which the product learns from it.
+    product = load_settings({**os.environ, "RATE_SCALE": ""} if settings.fake_amazon else None)
     entries = load_sellers(product.sellers_file)
     sellers = [entry for entry in entries if isinstance(entry, Seller)]
     progress.say("Seller Orders: starting on this machine")
@@ -145,12 +162,32 @@ def _connections(airflow_url: str, amazon_url: str, password: str) -> int:
     return 0
 
 
-def _psql(settings: StackSettings) -> int:
+def _server(settings: StackSettings) -> tuple[PostgresServer, Passwords]:
     if not (settings.run_dir / "passwords.json").exists():
         raise SettingsError("There is no warehouse here yet.", remedy="Run `make run` first, and leave it running.")
     passwords = load_or_make_passwords(settings.run_dir)
     binaries = find_binaries(settings.postgres_bin)
-    server = PostgresServer(settings.run_dir / "postgres", binaries, settings.warehouse_port, passwords.superuser)
+    return (
+        PostgresServer(settings.run_dir / "postgres", binaries, settings.warehouse_port, passwords.superuser),
+        passwords,
+    )
+
+
+def _reload(settings: StackSettings, seller_id: str, from_utc: str) -> int:
+    """Let the domain's own command work on this stack's warehouse; a warehouse of one's own comes first."""
+    environment = dict(os.environ)
+    if not environment.get("WAREHOUSE_DSN"):
+        server, passwords = _server(settings)
+        environment["WAREHOUSE_DSN"] = server.dsn("warehouse", user="loader", password=passwords.loader)
+    command = [sys.executable, "-m", "include.orders", "reload", seller_id]
+    return subprocess.run(
+        [*command, *(["--from", from_utc] if from_utc else [])], env=environment, check=False
+    ).returncode
+
+
+def _psql(settings: StackSettings) -> int:
+    server, passwords = _server(settings)
+    binaries = find_binaries(settings.postgres_bin)
     dsn = server.dsn("warehouse", user=ANALYST, password=passwords.analyst)
     psql = shutil.which("psql") or (str(binaries.psql) if binaries.psql else None)
     if psql is None or not sys.stdin.isatty():

@@ -10,14 +10,24 @@ from include.clock import format_utc
 from include.local_stack.runs import RunOutcome
 from include.local_stack.truth import Comparison
 
-HEADINGS = ("seller", "region", "status", "orders", "items", "data complete through", "seconds", "as at Amazon")
+HEADINGS = (
+    "seller",
+    "region",
+    "status",
+    "orders",
+    "items",
+    "rejected",
+    "data complete through",
+    "seconds",
+    "as at Amazon",
+)
 
 
 def table(outcomes: Sequence[RunOutcome], comparisons: Mapping[str, Comparison]) -> list[str]:
     """Return the lines of a table, one a seller, numbers to the right."""
     rows = [HEADINGS, *(_row(outcome, comparisons[outcome.seller.seller_id]) for outcome in outcomes)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
-    numbers = {HEADINGS.index(name) for name in ("orders", "items", "seconds")}
+    numbers = {HEADINGS.index(name) for name in ("orders", "items", "rejected", "seconds")}
     return [
         "  ".join(
             cell.rjust(width) if column in numbers else cell.ljust(width)
@@ -35,6 +45,7 @@ def _row(outcome: RunOutcome, comparison: Comparison) -> tuple[str, ...]:
         f"failed in {outcome.failed_task}" if outcome.failed_task else outcome.state,
         f"{comparison.orders:,}",
         f"{comparison.items:,}",
+        f"{comparison.rejected:,}",
         format_utc(through) if through else "-",
         f"{outcome.seconds:.1f}",
         {True: "yes", False: "NO", None: "-"}[comparison.equal],
@@ -68,6 +79,7 @@ def _facts(outcome: RunOutcome, comparison: Comparison) -> dict[str, object]:
         "run_state": outcome.state,
         "orders": comparison.orders,
         "items": comparison.items,
+        "rejected": comparison.rejected,
         "truth_orders": comparison.truth_orders,
         "truth_items": comparison.truth_items,
         "amount_equal": comparison.equal,

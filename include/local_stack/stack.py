@@ -45,7 +45,6 @@ from include.warehouse.migrate import migrate
 # Slow, shared machines need half a minute for Airflow's first answer.
 AIRFLOW_PATIENCE_S = 180.0
 FAKE_AMAZON_PATIENCE_S = 30.0
-LOCAL_RATE_SCALE = 1000.0
 ANALYST = "analyst"
 
 
@@ -162,14 +161,14 @@ def _product_environment(stack: Stack, product: Settings) -> dict[str, str]:
     if stack.amazon:
         amazon = f"http://127.0.0.1:{stack.settings.fake_amazon_port}"
         environment |= {f"SPAPI_ENDPOINT_{region.upper()}": f"{amazon}/{region}" for region in product.spapi_endpoints}
-        environment |= {"LWA_TOKEN_URL": f"{amazon}/auth/o2/token", "RATE_SCALE": f"{LOCAL_RATE_SCALE:g}"}
+        environment |= {"LWA_TOKEN_URL": f"{amazon}/auth/o2/token", "RATE_SCALE": f"{stack.settings.rate_scale:g}"}
     return environment
 
 
 def _start_fake_amazon(stack: Stack) -> None:
     settings = stack.settings
     command = [sys.executable, "-m", "include.fake_amazon", "--port", str(settings.fake_amazon_port)]
-    command += ["--state-dir", str(settings.run_dir / "fake_amazon"), "--rate-scale", f"{LOCAL_RATE_SCALE:g}"]
+    command += ["--state-dir", str(settings.run_dir / "fake_amazon"), "--rate-scale", f"{settings.rate_scale:g}"]
     for seller_id, file in settings.order_files.items():
         command += ["--orders", f"{seller_id}={file}"]
     stack.supervisor.start("fake-amazon", command, cwd=PROJECT_ROOT)

@@ -22,10 +22,8 @@ ORDER_ITEMS = """
 SELECT order_id, order_item_id, quantity_ordered, proceeds_total_amount, currency_code
 FROM amazon.order_items WHERE seller_id = %s
 """
-COVERED = """
-SELECT (SELECT min(window_start_utc) FROM ops.extraction_window WHERE seller_id = %(seller_id)s),
-    (SELECT complete_through_utc FROM ops.watermark WHERE seller_id = %(seller_id)s)
-"""
+COVERED = "SELECT complete_from_utc, complete_through_utc FROM ops.watermark WHERE seller_id = %s"
+REJECTED = "SELECT count(*) FROM ops.rejected_order WHERE seller_id = %s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +33,7 @@ class Comparison:
     Attributes:
         orders: Rows of `amazon.orders`.
         items: Rows of `amazon.order_items`.
+        rejected: Orders that could not be read.
         truth_orders: Orders Amazon held as of the watermark, None where nobody can tell.
         truth_items: Their lines, None where nobody can tell.
         equal: Whether all rows agree in id, time, quantity, amount and currency, and the sums by currency too; None
@@ -44,6 +43,7 @@ class Comparison:
 
     orders: int
     items: int
+    rejected: int
     truth_orders: int | None
     truth_items: int | None
     equal: bool | None
@@ -53,16 +53,17 @@ class Comparison:
 def compare_with_truth(connection: Connection, amazon: FakeAmazonClient | None, seller_id: str) -> Comparison:
     """Compare one seller's tables with the fake Amazon, order by order and line by line; only it knows the truth."""
     with connection.transaction():
-        # One moment for all three, because a nightly load may be at work.
+        # One moment for all, because a nightly load may be at work.
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         orders = connection.execute(ORDERS, (seller_id,)).fetchall()
         items = connection.execute(ORDER_ITEMS, (seller_id,)).fetchall()
-        covered = connection.execute(COVERED, {"seller_id": seller_id}).fetchone() or (None, None)
+        covered = connection.execute(COVERED, (seller_id,)).fetchone() or (None, None)
+        (rejected,) = cast("tuple[int]", connection.execute(REJECTED, (seller_id,)).fetchone())
     since_utc, watermark_utc = cast("tuple[datetime | None, datetime | None]", covered)
     if amazon is None:
-        return Comparison(len(orders), len(items), None, None, None, watermark_utc)
+        return Comparison(len(orders), len(items), rejected, None, None, None, watermark_utc)
     if watermark_utc is None:
-        return Comparison(len(orders), len(items), 0, 0, False, None)
+        return Comparison(len(orders), len(items), rejected, 0, 0, False, None)
     truth = amazon.truth(seller_id, as_of_utc=watermark_utc, since_utc=since_utc)["orders"]
     true_orders = [_true_order(order) for order in truth]
     true_items = [_true_item(order, item) for order in truth for item in order["items"]]
@@ -72,7 +73,8 @@ def compare_with_truth(connection: Connection, amazon: FakeAmazonClient | None, 
         and _sums(orders) == _sums(true_orders)
         and _sums(items) == _sums(true_items)
     )
-    return Comparison(len(orders), len(items), len(true_orders), len(true_items), equal, watermark_utc)
+    truth_counts = len(true_orders), len(true_items)
+    return Comparison(len(orders), len(items), rejected, *truth_counts, equal, watermark_utc)
 
 
 def _true_order(order: dict[str, Any]) -> Row:

@@ -15,6 +15,7 @@ from include.orchestration.provider_info import (
     SELLER_CONNECTION_TYPE,
 )
 from include.settings import load_settings
+from include.spapi.quota import UncountedQuota
 from include.spapi.sellers import get_marketplace_participations
 
 # Somebody waits in front of the button, so a throttled or failing Amazon is reported instead of waited for.
@@ -68,6 +69,7 @@ class AmazonSellerHook(BaseHook):
                 seller_credentials(self.connection_id),
                 settings=load_settings(),
                 now=utc_now,
+                quota=UncountedQuota(),
                 patience_s=0,
             )
             answers = get_marketplace_participations(client)

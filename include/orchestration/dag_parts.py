@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import Asset, CronTriggerTimetable
 
 from include.orchestration.retry_policy import AmazonRetryPolicy
@@ -29,6 +31,14 @@ def task_defaults() -> dict[str, Any]:
         "retry_exponential_backoff": 2,
         "retry_policy": AmazonRetryPolicy(),
     }
+
+
+def step(function: Callable[..., Any], **arguments: Any) -> PythonOperator:
+    """Make a task of a function, named and documented as the function is.
+
+    `@task` would read better by a hair and costs half as much again of a DAG's parsing.
+    """
+    return PythonOperator(task_id=function.__name__, python_callable=function, doc_md=function.__doc__, **arguments)
 
 
 def orders_asset(dag_suffix: str) -> Asset:

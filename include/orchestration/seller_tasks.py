@@ -5,19 +5,27 @@ Only ids, counts and instants leave here for XCom; never a token, an order or a 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
+
+from airflow.sdk.exceptions import AirflowRescheduleException
 
 from include.authorization.seller_client import open_seller_client
 from include.authorization.validate import validate_authorization
 from include.clock import format_utc, utc_now
-from include.errors import SettingsError
+from include.errors import NotYetError, SettingsError
 from include.orchestration.connections import application_credentials, seller_credentials
 from include.orders.extract import extract_orders
 from include.orders.load import load_orders
+from include.orders.requests import log_preview, read_request
+from include.orders.retention import delete_old_pages
 from include.sellers.registry import Seller, require_seller
-from include.settings import load_settings
+from include.settings import Settings, load_settings
 from include.spapi.client import SellingPartnerClient
-from include.warehouse.connection import connect
+from include.spapi.quota import QuotaBuckets
+from include.warehouse.connection import Connection, connect
 
 
 def validate(seller_id: str) -> dict[str, Any]:
@@ -30,48 +38,96 @@ def validate(seller_id: str) -> dict[str, Any]:
         SettingsError: The seller's entry or Connection is wrong.
         SellerOrdersError: As `validate_authorization` says.
     """
-    seller = require_seller(load_settings().sellers_file, seller_id)
-    validation = validate_authorization(seller, _client(seller))
+    settings = load_settings()
+    seller = require_seller(settings.sellers_file, seller_id)
+    with connect(settings.warehouse_dsn) as connection, _coming_back():
+        validation = validate_authorization(seller, _client(seller, settings, connection))
     return {"participating": list(validation.participating), "absent": list(validation.absent)}
 
 
-def extract(seller_id: str) -> dict[str, int]:
-    """Land what changed at Amazon since the watermark.
+def extract(seller_id: str, *, run_id: str, begun_utc: datetime | None, params: dict[str, Any]) -> dict[str, Any]:
+    """Land what changed at Amazon since the watermark, or what `params` ask for; wait for quota without a worker.
+
+    Args:
+        seller_id: Whose orders.
+        run_id: The run, which a requested stretch is known by.
+        begun_utc: When the run began.
+        params: The run's `from_utc` and `to_utc`, texts or None.
 
     Returns:
-        `pages` and `orders` landed.
+        `pages` and `orders` landed by this run, whether there is `more`, and with what `conf` the next run goes on.
 
     Raises:
         SellerOrdersError: As `extract_orders` says.
     """
     settings = load_settings()
     seller = require_seller(settings.sellers_file, seller_id)
-    with connect(settings.warehouse_dsn) as connection:
-        result = extract_orders(seller, client=_client(seller), connection=connection, settings=settings, now=utc_now)
-    return {"pages": result.pages, "orders": result.orders}
+    request = read_request(run_id, params, now_utc=utc_now())
+    with connect(settings.warehouse_dsn) as connection, _coming_back():
+        client = _client(seller, settings, connection)
+        if request:
+            log_preview(connection, seller, client, request)
+        result = extract_orders(
+            seller,
+            client=client,
+            connection=connection,
+            settings=settings,
+            now=utc_now,
+            begun_utc=begun_utc,
+            request=request,
+        )
+    conf = {}
+    if request and result.requested_through_utc:
+        conf = {"from_utc": format_utc(result.requested_through_utc), "to_utc": format_utc(request.to_utc)}
+    return {"pages": result.pages, "orders": result.orders, "more": result.more, "conf": conf}
 
 
 def load(seller_id: str) -> dict[str, Any]:
-    """Load what has landed.
+    """Load what has landed, and delete landed pages past their time.
 
     Returns:
-        `rows` (orders written), `items`, and `watermark` (UTC text, None before the first load).
+        `rows` (orders written), `items`, `rejected`, `late_finds`, and `watermark` (UTC text, None before the first
+        load).
 
     Raises:
         SellerOrdersError: As `load_orders` says.
     """
-    with connect(load_settings().warehouse_dsn) as connection:
+    settings = load_settings()
+    with connect(settings.warehouse_dsn) as connection:
         result = load_orders(connection, seller_id)
+        delete_old_pages(connection, seller_id, days=settings.raw_retention_days, now=utc_now)
     watermark = format_utc(result.complete_through_utc) if result.complete_through_utc else None
-    return {"rows": result.orders, "items": result.items, "watermark": watermark}
+    return {
+        "rows": result.orders,
+        "items": result.items,
+        "rejected": result.rejected,
+        "late_finds": result.late_finds,
+        "watermark": watermark,
+    }
 
 
-def _client(seller: Seller) -> SellingPartnerClient:
-    credentials = seller_credentials(seller.connection_id)
+@contextmanager
+def _coming_back() -> Iterator[None]:
+    """Give the worker slot back where there is nothing to do before an instant; Airflow starts the task again then."""
+    try:
+        yield
+    except NotYetError as wait:
+        raise AirflowRescheduleException(wait.until_utc) from None  # type: ignore[no-untyped-call]
+
+
+def _client(seller: Seller, settings: Settings, connection: Connection) -> SellingPartnerClient:
+    application, credentials = application_credentials(), seller_credentials(seller.connection_id)
     if credentials.region != seller.region:
         raise SettingsError(
             f"Seller {seller.seller_id}: region is {seller.region} in sellers.yaml, but {credentials.region} in the "
             f"Connection {seller.connection_id}.",
             remedy="Make both the same; an authorization is good for one region.",
         )
-    return open_seller_client(application_credentials(), credentials, settings=load_settings(), now=utc_now)
+    quota = QuotaBuckets(
+        connection,
+        client_id=application.client_id,
+        seller_id=seller.seller_id,
+        rate_scale=settings.rate_scale,
+        now=utc_now,
+    )
+    return open_seller_client(application, credentials, settings=settings, now=utc_now, quota=quota)

@@ -1,19 +1,25 @@
-"""Pages of a window from Amazon into the landing, one by one: land, then move the cursor, then ask for the next."""
+"""Pages of windows from Amazon into the landing, one by one: land, then move the cursor, then ask for the next."""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import cast
 
-from include.clock import Now
-from include.errors import ContractError, SellerOrdersError
-from include.orders import windows
+from include.clock import Now, format_utc
+from include.errors import ContractError, NotYetError, SellerOrdersError
+from include.orders import planning, progress, windows
+from include.orders.coverage import log_what_is_not_covered
 from include.orders.landing import page_url, write_page
 from include.orders.personal_data import remove_personal_data
+from include.orders.planning import Purpose, Slice
+from include.orders.progress import Request
 from include.sellers.registry import Seller
 from include.settings import Settings
 from include.spapi.client import SellingPartnerClient
-from include.spapi.orders import search_orders
+from include.spapi.operations import SEARCH_ORDERS
+from include.spapi.orders import OrdersPage, search_orders
 from include.warehouse.connection import Connection, seller_lock
 
 # A million orders in one window; what goes on beyond is no answer but a loop.
@@ -26,101 +32,182 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ExtractResult:
-    """What an extraction did.
+    """What a run has extracted so far.
 
     Attributes:
-        pages: Pages landed by this call.
+        pages: Pages landed since the run began.
         orders: Orders on them.
+        more: Whether there is more to ask for; the next run goes on.
+        requested_through_utc: How far a requested stretch is read; None without one.
     """
 
     pages: int
     orders: int
+    more: bool = False
+    requested_through_utc: datetime | None = None
 
 
 def extract_orders(
-    seller: Seller, *, client: SellingPartnerClient, connection: Connection, settings: Settings, now: Now
+    seller: Seller,
+    *,
+    client: SellingPartnerClient,
+    connection: Connection,
+    settings: Settings,
+    now: Now,
+    begun_utc: datetime | None = None,
+    request: Request | None = None,
 ) -> ExtractResult:
-    """Land everything that changed since the watermark, first the rest of a window left unfinished.
+    """Land what changed since the last time, slice by slice, first the rest of a window left unfinished.
 
     Called again after any failure it goes on with the page after the last one landed; when the seller is up to date
-    it asks nothing.
+    it asks nothing. It ends early, with `more`, once the run has had its pages or hours, and before a long wait for
+    quota where a complete slice could be in the tables meanwhile.
+
+    Args:
+        seller: Whose orders.
+        client: The seller's door at Amazon.
+        connection: The warehouse.
+        settings: The limits.
+        now: Tells the time.
+        begun_utc: When the run began, where this is a later visit of the same run.
+        request: A stretch to read again instead of what is new.
 
     Raises:
+        NotYetError: The quota is used up; come back when it says.
         SellerOrdersError: As `SellingPartnerClient.get` says; the pages landed so far stay.
         TransientError: Another run works on this seller, or the warehouse or the landing is out of reach.
     """
-    begun_utc = now()
-    pages = orders = 0
+    extraction = _Extraction(seller, client, connection, settings, now, begun_utc or now(), request)
     with seller_lock(connection, seller.seller_id):
-        while window := windows.resume_or_open(connection, seller, settings, now):
-            landed = _extract_window(seller, window, client, connection, settings, now)
-            pages, orders = pages + landed.pages, orders + landed.orders
-            if window.opened_utc >= begun_utc:
-                break
-    if not pages:
-        log.info("%s is up to date: Amazon tells changes only after two minutes", seller.seller_id)
-    return ExtractResult(pages, orders)
-
-
-def _extract_window(
-    seller: Seller,
-    window: windows.Window,
-    client: SellingPartnerClient,
-    connection: Connection,
-    settings: Settings,
-    now: Now,
-) -> ExtractResult:
-    log.info(
-        "Window %d: changes from %s to %s, both included%s",
-        window.window_id,
-        window.window_start_utc.isoformat(),
-        window.window_end_utc.isoformat(),
-        f"; going on after page {window.pages}" if window.pages else "",
-    )
-    pages = orders = 0
-    token_kept_from_before = window.next_token is not None
-    while pages == 0 or window.next_token is not None:
         try:
-            window, landed = _extract_page(seller, window, client, connection, settings, now)
-        except ContractError as problem:
-            if not token_kept_from_before or problem.code != REFUSED_INPUT:
+            more = extraction.work()
+        except NotYetError as wait:
+            if not windows.windows_to_load(connection, seller.seller_id):
                 raise
-            log.warning("Amazon does not take the token of page %d any more; the window begins again", window.pages)
-            window = windows.restart(connection, window, seller, settings)
-            pages = orders = 0
-            token_kept_from_before = False
-            continue
-        pages, orders = pages + 1, orders + landed
-        log.info("Page %d: %d orders, %d so far", window.pages, landed, orders)
-        if window.pages >= MOST_PAGES and window.next_token:
-            raise ContractError(f"searchOrders gave {MOST_PAGES:,} pages for one window and has still more.")
-    return ExtractResult(pages, orders)
+            log.info("%s What is complete goes to the tables first; the next run goes on.", wait)
+            more = True
+        return extraction.result(more)
 
 
-def _extract_page(
-    seller: Seller,
-    window: windows.Window,
-    client: SellingPartnerClient,
-    connection: Connection,
-    settings: Settings,
-    now: Now,
-) -> tuple[windows.Window, int]:
-    page = search_orders(client, window.query, window.next_token)
-    extracted_utc = now()
-    try:
-        body = remove_personal_data(page.body)
-    except SellerOrdersError as problem:
-        problem.request_id = page.request_id
-        raise
-    url = page_url(settings.raw_url, seller.seller_id, window.window_start_utc, window.window_end_utc, window.pages + 1)
-    write_page(url, body)
-    moved = windows.record_page(
-        connection,
-        window,
-        page_url=url,
-        orders=page.orders,
-        next_token=page.next_token,
-        replied_bound_utc=page.last_updated_before_utc,
-        extracted_utc=extracted_utc,
-    )
-    return moved, page.orders
+class _Extraction:
+    """One visit of a run to one seller; the caller holds the seller's lock."""
+
+    def __init__(
+        self,
+        seller: Seller,
+        client: SellingPartnerClient,
+        connection: Connection,
+        settings: Settings,
+        now: Now,
+        begun_utc: datetime,
+        request: Request | None,
+    ) -> None:
+        self.seller = seller
+        self.client = client
+        self.connection = connection
+        self.settings = settings
+        self.now = now
+        self.begun_utc = begun_utc
+        self.request = request
+        self.pages, self.orders = windows.landed_since(connection, seller.seller_id, begun_utc)
+
+    def work(self) -> bool:
+        """Read window after window; true where something is left for the next run."""
+        while True:
+            window = windows.resume(self.connection, self.seller, self.settings, self.now)
+            next_slice = None if window else self._next_slice()
+            if window is None and next_slice is None:
+                return False
+            if self._has_had_enough():
+                return True
+            if not self._read(window or self._open(cast("Slice", next_slice))):
+                return True
+
+    def result(self, more: bool) -> ExtractResult:
+        """Count what the run has landed, earlier visits included."""
+        if not self.pages and not more:
+            log.info("%s is up to date: Amazon tells changes only after two minutes", self.seller.seller_id)
+        through = progress.requested_through(self.connection, self.seller, self.request) if self.request else None
+        return ExtractResult(self.pages, self.orders, more, through)
+
+    def _next_slice(self) -> Slice | None:
+        return progress.next_slice(
+            self.connection,
+            self.seller,
+            self.settings,
+            self.now(),
+            begun_utc=self.begun_utc,
+            has_read=self.pages > 0,
+            quota_left=self.client.quota_left(SEARCH_ORDERS),
+            request=self.request,
+        )
+
+    def _open(self, next_slice: Slice) -> windows.Window:
+        if next_slice.purpose is Purpose.NIGHTLY:
+            log_what_is_not_covered(self.connection, self.seller, self.settings)
+        run_id = self.request.run_id if self.request else None
+        return windows.open_window(self.connection, self.seller, self.settings, next_slice, self.now, run_id)
+
+    def _has_had_enough(self) -> bool:
+        hours = (self.now() - self.begun_utc) / timedelta(hours=1)
+        if self.pages < self.settings.most_pages_per_run and hours < self.settings.most_hours_per_run:
+            return False
+        log.info("This run has had %d pages in %.1f h: it loads what is complete, the next goes on", self.pages, hours)
+        return True
+
+    def _read(self, window: windows.Window) -> bool:
+        """Read a window to its end; false where the run has had enough before."""
+        log.info(
+            "Window %d (%s): changes from %s to %s, both included%s",
+            window.window_id,
+            window.purpose,
+            format_utc(window.window_start_utc),
+            format_utc(window.window_end_utc),
+            f"; going on after page {window.pages}" if window.pages else "",
+        )
+        token_kept_from_before = window.next_token is not None
+        while window.pages == 0 or window.next_token is not None:
+            if window.pages and self._has_had_enough():
+                return False
+            try:
+                window, page = self._read_page(window)
+            except ContractError as problem:
+                if not token_kept_from_before or problem.code != REFUSED_INPUT:
+                    raise
+                log.warning("Amazon does not take the token of page %d any more; the window begins again", window.pages)
+                window = windows.restart(self.connection, window, self.seller, self.settings)
+                token_kept_from_before = False
+                continue
+            self.pages, self.orders = self.pages + 1, self.orders + page.orders
+            log.info(
+                "Page %d: %d orders, %d in this run; %.0f calls left",
+                window.pages,
+                page.orders,
+                self.orders,
+                page.quota_left,
+            )
+            if window.pages >= MOST_PAGES and window.next_token:
+                raise ContractError(f"searchOrders gave {MOST_PAGES:,} pages for one window and has still more.")
+        return True
+
+    def _read_page(self, window: windows.Window) -> tuple[windows.Window, OrdersPage]:
+        worth = planning.pages_worth_waiting_for(window.expected_orders, window.pages)
+        page = search_orders(self.client, window.query, window.next_token, come_back_for=worth)
+        extracted_utc = self.now()
+        try:
+            body = remove_personal_data(page.body)
+        except SellerOrdersError as problem:
+            problem.request_id = page.request_id
+            raise
+        url = page_url(self.settings.raw_url, self.seller.seller_id, window, window.pages + 1)
+        write_page(url, body)
+        moved = windows.record_page(
+            self.connection,
+            window,
+            page_url=url,
+            orders=page.orders,
+            next_token=page.next_token,
+            replied_bound_utc=page.last_updated_before_utc,
+            extracted_utc=extracted_utc,
+        )
+        return moved, page

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from datetime import UTC, datetime
+from collections.abc import Iterable
+from datetime import UTC
 
 from upath import UPath
 
 from include.errors import LoadError, TransientError
+from include.orders.windows import Window
 
 # Level 1 takes 0.4 times the CPU of level 6 for pages a third larger; pages are kept for weeks, not years.
 COMPRESSION_LEVEL = 1
 
 
-def page_url(raw_url: str, seller_id: str, window_start_utc: datetime, window_end_utc: datetime, number: int) -> str:
-    """Name the place of a page: `RAW_URL/orders/SELLER/START_END/page-0001.json.gz`."""
-    start, end = (bound.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ") for bound in (window_start_utc, window_end_utc))
-    return str(UPath(raw_url) / "orders" / seller_id / f"{start}_{end}" / f"page-{number:04d}.json.gz")
+def page_url(raw_url: str, seller_id: str, window: Window, number: int) -> str:
+    """Name the place of a page: `RAW_URL/orders/SELLER/START_END_WINDOW/page-0001.json.gz`.
+
+    The window's number is part of it, so that a stretch read again leaves the pages of the first time alone.
+    """
+    bounds = (window.window_start_utc, window.window_end_utc)
+    start, end = (bound.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ") for bound in bounds)
+    folder = UPath(raw_url) / "orders" / seller_id / f"{start}_{end}_{window.window_id}"
+    return str(folder / f"page-{number:04d}.json.gz")
 
 
 def write_page(url: str, body: bytes) -> None:
@@ -56,3 +63,15 @@ def read_page(url: str) -> bytes:
         f"The landed page {url} is {fate}.",
         remedy="Put it back, or extract its window again as docs/runbook.md says.",
     )
+
+
+def delete_pages(urls: Iterable[str]) -> None:
+    """Delete landed pages with whatever else lies in their folders; what is gone already is no error.
+
+    Raises:
+        OSError: The store refused it.
+    """
+    for folder in dict.fromkeys(str(UPath(url).parent) for url in urls):
+        place = UPath(folder)
+        if place.exists():
+            place.fs.rm(place.path, recursive=True)

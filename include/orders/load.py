@@ -1,4 +1,4 @@
-"""Landed pages into the tables: newer or equal wins, an order's items go as a set, the watermark moves with them.
+"""Landed pages into the tables: newer or equal wins, an order and what belongs to it go as a set.
 
 One transaction a window: a load that dies leaves the tables as they were, and doing it again changes nothing more.
 """
@@ -6,65 +6,76 @@ One transaction a window: a load that dies leaves the tables as they were, and d
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
 import psycopg
-from psycopg import sql
 
 from include.errors import LoadError
-from include.orders import windows
+from include.orders import rejections, windows
 from include.orders.landing import read_page
-from include.orders.records import Order, read_orders
-from include.orders.transform import OrderItemRow, OrderRow, order_item_rows, order_row
+from include.orders.reading import Rejected, read_orders
+from include.orders.records import Order
+from include.orders.tables import delete_orders, insert_orders
 from include.warehouse.connection import Connection, seller_lock
 
 log = logging.getLogger(__name__)
 
-STAGE = """
-CREATE TEMP TABLE staged_order (LIKE amazon.orders INCLUDING DEFAULTS, staged_number bigint) ON COMMIT DROP;
-CREATE TEMP TABLE staged_item (LIKE amazon.order_items INCLUDING DEFAULTS, staged_number bigint) ON COMMIT DROP;
-"""
-# One order can stand on several pages of a window; its newest state wins, of equal ones the page read last.
-NEWEST = """
-CREATE TEMP TABLE newest_order ON COMMIT DROP AS
-SELECT DISTINCT ON (seller_id, order_id) * FROM staged_order
-ORDER BY seller_id, order_id, last_updated_utc DESC, extracted_utc DESC, staged_number DESC
-"""
-UPSERT = """
-WITH accepted AS (
-    INSERT INTO amazon.orders ({columns}) SELECT {columns} FROM newest_order
-    ON CONFLICT (seller_id, order_id) DO UPDATE SET {assignments}, loaded_utc = now()
-    WHERE (excluded.last_updated_utc, excluded.extracted_utc) >= (orders.last_updated_utc, orders.extracted_utc)
-    RETURNING seller_id, order_id
-)
-DELETE FROM newest_order n WHERE NOT EXISTS (
-    SELECT FROM accepted a WHERE a.seller_id = n.seller_id AND a.order_id = n.order_id
-)
-"""
-DROP_ITEMS = """
-DELETE FROM amazon.order_items i USING newest_order n WHERE i.seller_id = n.seller_id AND i.order_id = n.order_id
-"""
-INSERT_ITEMS = """
-INSERT INTO amazon.order_items ({columns}) SELECT {item_columns} FROM staged_item i JOIN newest_order n
-USING (staged_number)
-"""
+# A thousand orders at once: the server is asked a handful of times for them, and memory stays flat.
+PAGES_AT_ONCE = 10
 
 
 @dataclass(frozen=True, slots=True)
-class LoadResult:
-    """What a load did.
+class Loaded:
+    """What one window brought.
 
     Attributes:
         orders: Orders written, new or newer than before.
         items: Their lines.
+        rejected: Orders that could not be read.
+        late_finds: Orders of a time already read that Amazon had not shown then.
+    """
+
+    orders: int = 0
+    items: int = 0
+    rejected: int = 0
+    late_finds: int = 0
+
+    def __add__(self, other: Loaded) -> Loaded:
+        """Both together."""
+        return Loaded(
+            self.orders + other.orders,
+            self.items + other.items,
+            self.rejected + other.rejected,
+            self.late_finds + other.late_finds,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult(Loaded):
+    """What a load did, all windows together.
+
+    Attributes:
         complete_through_utc: The seller's watermark afterwards, None where nothing was ever loaded.
     """
 
-    orders: int
-    items: int
-    complete_through_utc: datetime | None
+    complete_through_utc: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOrder:
+    """An order with where and when it was read."""
+
+    order: Order
+    landed_page: str
+    extracted_utc: datetime
+
+    @property
+    def version(self) -> tuple[datetime, datetime]:
+        """What decides between two states of one order: the later update, then the later reading."""
+        return self.order.last_updated_time, self.extracted_utc
 
 
 def load_orders(connection: Connection, seller_id: str) -> LoadResult:
@@ -75,24 +86,29 @@ def load_orders(connection: Connection, seller_id: str) -> LoadResult:
         LoadError: The warehouse refuses the rows, or a landed page is gone.
         TransientError: Another run works on this seller.
     """
-    orders = items = 0
+    total = Loaded()
     with seller_lock(connection, seller_id):
         for window in windows.windows_to_load(connection, seller_id):
-            loaded = _load_window(connection, window)
-            log.info("Loaded %d orders, %d items; complete through %s", *loaded, window.complete_through_utc)
-            orders, items = orders + loaded[0], items + loaded[1]
-        return LoadResult(orders, items, windows.complete_through_utc(connection, seller_id))
+            total += load_window(connection, window)
+        return LoadResult(
+            total.orders,
+            total.items,
+            total.rejected,
+            total.late_finds,
+            windows.complete_through_utc(connection, seller_id),
+        )
 
 
-def _load_window(connection: Connection, window: windows.Window) -> tuple[int, int]:
-    pages = windows.landed_pages(connection, window)
+def load_window(connection: Connection, window: windows.Window) -> Loaded:
+    """Load one window's landed pages and close it, in one transaction; the caller holds the seller's lock.
+
+    Raises:
+        SellerOrdersError: As `load_orders` says.
+    """
     try:
         with connection.transaction():
-            connection.execute(STAGE)
-            for number, url, extracted_utc in pages:
-                _stage_page(connection, window.seller_id, number, _read_landed(url), extracted_utc)
-            counts = _publish(connection)
-            windows.mark_loaded(connection, window)
+            loaded = _load_pages(connection, window)
+            windows.mark_loaded(connection, window, loaded.late_finds)
     except psycopg.OperationalError:
         raise
     except psycopg.Error as refused:
@@ -103,61 +119,83 @@ def _load_window(connection: Connection, window: windows.Window) -> tuple[int, i
             remedy="The landed pages stay; mend the cause and clear load_orders.",
             code=refused.sqlstate or "",
         ) from None
-    return counts
-
-
-def _read_landed(url: str) -> list[Order]:
-    return read_orders(read_page(url))
-
-
-def _stage_page(
-    connection: Connection, seller_id: str, page_number: int, orders: list[Order], extracted_utc: datetime
-) -> None:
-    numbered = [(page_number * 1_000_000 + index, order) for index, order in enumerate(orders)]
-    _copy(
-        connection,
-        "staged_order",
-        OrderRow._fields,
-        ((*order_row(seller_id, order, extracted_utc), number) for number, order in numbered),
+    log.info(
+        "Window %d (%s): loaded %d orders, %d items; %d rejected, %d late finds",
+        window.window_id,
+        window.purpose,
+        loaded.orders,
+        loaded.items,
+        loaded.rejected,
+        loaded.late_finds,
     )
-    _copy(
-        connection,
-        "staged_item",
-        OrderItemRow._fields,
-        ((*row, number) for number, order in numbered for row in order_item_rows(seller_id, order, extracted_utc)),
-    )
+    return loaded
 
 
-def _copy(connection: Connection, table: str, columns: Iterable[str], rows: Iterator[tuple[object, ...]]) -> None:
-    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table), _columns([*columns, "staged_number"]))
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for row in rows:
-            copy.write_row(row)
+def _load_pages(connection: Connection, window: windows.Window) -> Loaded:
+    rejections.forget_window(connection, window.window_id)
+    mark = windows.watermark(connection, window.seller_id)
+    known = (mark.complete_from_utc, mark.complete_through_utc) if mark else None
+    total = Loaded()
+    pages = windows.landed_pages(connection, window)
+    for start in range(0, len(pages), PAGES_AT_ONCE):
+        newest: dict[str, ReadOrder] = {}
+        rejected = 0
+        for number, url, extracted_utc in pages[start : start + PAGES_AT_ONCE]:
+            orders, unreadable = read_orders(read_page(url))
+            _keep_newest(newest, (ReadOrder(o, f"{window.window_id}/{number}", extracted_utc) for o in orders))
+            rejected += _reject(connection, window, number, extracted_utc, unreadable)
+        total += _publish(connection, window.seller_id, newest, known) + Loaded(rejected=rejected)
+    return total
 
 
-def _publish(connection: Connection) -> tuple[int, int]:
-    keys = ("seller_id", "order_id")
-    connection.execute(NEWEST)
-    connection.execute(
-        sql.SQL(UPSERT).format(
-            columns=_columns(OrderRow._fields),
-            assignments=sql.SQL(", ").join(
-                sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name))
-                for name in OrderRow._fields
-                if name not in keys
-            ),
+def _keep_newest(newest: dict[str, ReadOrder], found: Iterator[ReadOrder]) -> None:
+    for read in found:
+        before = newest.get(read.order.order_id)
+        if before is None or read.version >= before.version:
+            newest[read.order.order_id] = read
+
+
+def _reject(
+    connection: Connection, window: windows.Window, page: int, extracted_utc: datetime, unreadable: list[Rejected]
+) -> int:
+    noted = 0
+    for rejected in unreadable:
+        log.warning(
+            "Window %d, page %d: an order cannot be read and is left out; %s: %s",
+            window.window_id,
+            page,
+            rejected.json_path,
+            rejected.reason,
         )
-    )
-    connection.execute(DROP_ITEMS)
-    items = connection.execute(
-        sql.SQL(INSERT_ITEMS).format(
-            columns=_columns(OrderItemRow._fields),
-            item_columns=sql.SQL(", ").join(sql.SQL("i.{}").format(sql.Identifier(n)) for n in OrderItemRow._fields),
-        )
-    ).rowcount
-    row = connection.execute("SELECT count(*) FROM newest_order").fetchone()
-    return int(str(row[0])) if row else 0, items
+        noted += rejections.record(connection, window.seller_id, window.window_id, page, extracted_utc, rejected)
+    return noted
 
 
-def _columns(names: Iterable[str]) -> sql.Composed:
-    return sql.SQL(", ").join(sql.Identifier(name) for name in names)
+def _publish(
+    connection: Connection, seller_id: str, newest: dict[str, ReadOrder], known: tuple[datetime, datetime] | None
+) -> Loaded:
+    # Nobody else writes this seller's rows while its lock is held, so what is compared here stays true.
+    present = _present(connection, seller_id, list(newest))
+    accepted = [r for r in newest.values() if (id_ := r.order.order_id) not in present or r.version >= present[id_]]
+    delete_orders(connection, seller_id, [r.order.order_id for r in accepted if r.order.order_id in present])
+    insert_orders(connection, seller_id, [(r.order, r.extracted_utc, r.landed_page) for r in accepted])
+    rejections.forget_orders(connection, seller_id, {r.order.order_id: r.extracted_utc for r in accepted})
+    late = sum(known is not None and _is_late(read, present, *known) for read in accepted)
+    items = sum(len(read.order.order_items) for read in accepted)
+    return Loaded(len(accepted), items, 0, late)
+
+
+def _present(connection: Connection, seller_id: str, order_ids: list[str]) -> dict[str, tuple[datetime, datetime]]:
+    rows = connection.execute(
+        "SELECT order_id, last_updated_utc, extracted_utc FROM amazon.orders"
+        " WHERE seller_id = %s AND order_id = ANY(%s)",
+        (seller_id, order_ids),
+    ).fetchall()
+    return {cast("str", row[0]): cast("tuple[datetime, datetime]", row[1:]) for row in rows}
+
+
+def _is_late(
+    read: ReadOrder, present: dict[str, tuple[datetime, datetime]], from_utc: datetime, through_utc: datetime
+) -> bool:
+    updated_utc, before = read.order.last_updated_time, present.get(read.order.order_id)
+    return from_utc <= updated_utc <= through_utc and (before is None or before[0] < updated_utc)

@@ -1,29 +1,28 @@
-"""Which stretch of time to ask Amazon for, remembered so that any later try goes on where the last one stopped.
+"""What was asked of Amazon and how far it came: windows, their pages, the watermark, as rows of `ops`.
 
-A window's bounds are frozen when it opens. Both ends are inclusive, as Amazon's are: neighbours share one instant,
-and the load counts an order once.
+A window's bounds are frozen when it opens, so that any later try goes on where the last one stopped. Both ends are
+inclusive, as Amazon's are: neighbours share one instant, and the load counts an order once.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
-from typing import cast
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, cast
 
 from include.clock import Now
+from include.orders.planning import Purpose, Slice
 from include.sellers.registry import Seller
 from include.settings import Settings
 from include.spapi.orders import OrdersQuery
 from include.warehouse.connection import Connection
 
-# Amazon refuses an upper bound younger than this.
-AMAZON_DELAY = timedelta(minutes=2)
 # Amazon's tokens live 24 hours; one that is nearly over is not worth the risk of a refused call.
 TOKEN_LIFE = timedelta(hours=23, minutes=50)
 
-COLUMNS = """window_id, seller_id, window_start_utc, window_end_utc, marketplace_ids, included_data, opened_utc,
-    next_token, next_token_utc, (SELECT count(*) FROM ops.landed_page p WHERE p.window_id = w.window_id),
-    complete_through_utc"""
+COLUMNS = """window_id, seller_id, purpose, window_start_utc, window_end_utc, marketplace_ids, included_data,
+    opened_utc, expected_orders, settled_before_utc, next_token, next_token_utc,
+    (SELECT count(*) FROM ops.landed_page p WHERE p.window_id = w.window_id), complete_through_utc"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +31,14 @@ class Window:
 
     window_id: int
     seller_id: str
+    purpose: Purpose
     window_start_utc: datetime
     window_end_utc: datetime
     marketplace_ids: list[str]
     included_data: list[str]
     opened_utc: datetime
+    expected_orders: int | None
+    settled_before_utc: datetime
     next_token: str | None
     next_token_utc: datetime | None
     pages: int
@@ -50,32 +52,71 @@ class Window:
         )
 
 
-def resume_or_open(connection: Connection, seller: Seller, settings: Settings, now: Now) -> Window | None:
-    """Return the window to work on: the one left unfinished, else the next; None where the seller is up to date.
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """One row of `ops.watermark`: from when to when a seller's tables are complete."""
 
-    An unfinished window whose token is too old starts again at its first page. Its bounds stay; what it asks for is
-    taken anew from the seller and the settings, so that a corrected mistake counts.
+    complete_from_utc: datetime
+    complete_through_utc: datetime
+    settled_utc: datetime
+    reread_utc: datetime
+
+
+def resume(connection: Connection, seller: Seller, settings: Settings, now: Now) -> Window | None:
+    """Return the window left unfinished, None where there is none.
+
+    One whose token is too old starts again at its first page. Its bounds stay; what it asks for is taken anew from the
+    seller and the settings, so that a corrected mistake counts.
     """
-    unfinished = _select(connection, "seller_id = %s AND state = 'extracting'", seller.seller_id)
-    if unfinished:
-        window = unfinished[0]
-        resumable = window.next_token and window.next_token_utc and now() - window.next_token_utc < TOKEN_LIFE
-        return window if resumable else restart(connection, window, seller, settings)
-    start = _next_start(connection, seller, settings, now)
-    end = (now() - AMAZON_DELAY).replace(microsecond=0)
-    if end <= start:
+    unfinished = select(connection, "seller_id = %s AND state = 'extracting'", seller.seller_id)
+    if not unfinished:
         return None
-    row = connection.execute(
-        "INSERT INTO ops.extraction_window (seller_id, window_start_utc, window_end_utc, marketplace_ids,"
-        " included_data, complete_through_utc, opened_utc) VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING window_id",
-        (seller.seller_id, start, end, list(seller.marketplace_ids), list(settings.included_data), end, now()),
-    ).fetchone()
-    return _select(connection, "window_id = %s", cast("tuple[int]", row)[0])[0]
+    window = unfinished[0]
+    resumable = window.next_token and window.next_token_utc and now() - window.next_token_utc < TOKEN_LIFE
+    return window if resumable else restart(connection, window, seller, settings)
 
 
-def windows_to_load(connection: Connection, seller_id: str) -> list[Window]:
-    """Return the windows whose pages have all landed and wait for their load, oldest first."""
-    return _select(connection, "seller_id = %s AND state = 'extracted'", seller_id)
+def open_window(
+    connection: Connection, seller: Seller, settings: Settings, slice_: Slice, now: Now, run_id: str | None = None
+) -> Window:
+    """Freeze a slice's bounds and what is asked for in it; a weekly re-read is noted as planned with it."""
+    opened_utc = now()
+    with connection.transaction():
+        row = connection.execute(
+            "INSERT INTO ops.extraction_window (seller_id, purpose, window_start_utc, window_end_utc, marketplace_ids,"
+            " included_data, complete_through_utc, opened_utc, expected_orders, settled_before_utc, run_id)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING window_id",
+            (
+                seller.seller_id,
+                slice_.purpose,
+                slice_.start_utc,
+                slice_.end_utc,
+                list(seller.marketplace_ids),
+                list(settings.included_data),
+                slice_.end_utc,
+                opened_utc,
+                slice_.expected_orders,
+                opened_utc - timedelta(hours=settings.overlap_hours),
+                run_id,
+            ),
+        ).fetchone()
+        if slice_.purpose is Purpose.REREAD:
+            connection.execute(
+                "UPDATE ops.watermark SET reread_utc = %s WHERE seller_id = %s", (opened_utc, seller.seller_id)
+            )
+    return select(connection, "window_id = %s", cast("tuple[int]", row)[0])[0]
+
+
+def restart(connection: Connection, window: Window, seller: Seller, settings: Settings) -> Window:
+    """Let a window begin again at its first page: same bounds, marketplaces and data as they are wanted now."""
+    with connection.transaction():
+        connection.execute("DELETE FROM ops.landed_page WHERE window_id = %s", (window.window_id,))
+        connection.execute(
+            "UPDATE ops.extraction_window SET next_token = NULL, next_token_utc = NULL,"
+            " complete_through_utc = window_end_utc, marketplace_ids = %s, included_data = %s WHERE window_id = %s",
+            (list(seller.marketplace_ids), list(settings.included_data), window.window_id),
+        )
+    return select(connection, "window_id = %s", window.window_id)[0]
 
 
 def record_page(
@@ -102,24 +143,37 @@ def record_page(
     Returns:
         The window as it is now.
     """
+    bound_utc = min(window.complete_through_utc, replied_bound_utc or window.complete_through_utc)
+    moved = replace(
+        window,
+        pages=window.pages + 1,
+        next_token=next_token,
+        next_token_utc=extracted_utc if next_token else None,
+        complete_through_utc=max(window.window_start_utc, bound_utc),
+    )
     with connection.transaction():
         connection.execute(
             "INSERT INTO ops.landed_page (window_id, page_number, page_url, orders, extracted_utc)"
             " VALUES (%s, %s, %s, %s, %s)",
-            (window.window_id, window.pages + 1, page_url, orders, extracted_utc),
+            (window.window_id, moved.pages, page_url, orders, extracted_utc),
         )
         connection.execute(
             "UPDATE ops.extraction_window SET next_token = %s, next_token_utc = %s, state = %s,"
-            " complete_through_utc = greatest(window_start_utc, least(complete_through_utc, %s)) WHERE window_id = %s",
+            " complete_through_utc = %s WHERE window_id = %s",
             (
-                next_token,
-                extracted_utc if next_token else None,
+                moved.next_token,
+                moved.next_token_utc,
                 "extracting" if next_token else "extracted",
-                replied_bound_utc,
+                moved.complete_through_utc,
                 window.window_id,
             ),
         )
-    return _select(connection, "window_id = %s", window.window_id)[0]
+    return moved
+
+
+def windows_to_load(connection: Connection, seller_id: str) -> list[Window]:
+    """Return the windows whose pages have all landed and wait for their load, oldest first."""
+    return select(connection, "seller_id = %s AND state = 'extracted'", seller_id)
 
 
 def landed_pages(connection: Connection, window: Window) -> list[tuple[int, str, datetime]]:
@@ -131,56 +185,88 @@ def landed_pages(connection: Connection, window: Window) -> list[tuple[int, str,
     return cast("list[tuple[int, str, datetime]]", rows)
 
 
-def mark_loaded(connection: Connection, window: Window) -> None:
+def landed_since(connection: Connection, seller_id: str, since_utc: datetime) -> tuple[int, int]:
+    """Count the pages that landed since an instant, and the orders on them."""
+    row = connection.execute(
+        "SELECT count(*), coalesce(sum(p.orders), 0)::bigint FROM ops.landed_page p JOIN ops.extraction_window w"
+        " USING (window_id) WHERE w.seller_id = %s AND p.extracted_utc >= %s",
+        (seller_id, since_utc),
+    ).fetchone()
+    return cast("tuple[int, int]", row)
+
+
+def mark_loaded(connection: Connection, window: Window, late_finds: int) -> None:
     """Close a window and move the seller's watermark to what it makes complete; part of the caller's transaction."""
+    if window.purpose is Purpose.NIGHTLY:
+        connection.execute(
+            "INSERT INTO ops.watermark AS w (seller_id, complete_from_utc, complete_through_utc, settled_utc,"
+            " reread_utc) VALUES (%(seller)s, %(start)s, %(end)s, greatest(%(start)s, least(%(end)s, %(settled)s)),"
+            " %(opened)s) ON CONFLICT (seller_id) DO UPDATE SET moved_utc = now(),"
+            " complete_through_utc = greatest(w.complete_through_utc, excluded.complete_through_utc),"
+            " settled_utc = CASE WHEN %(start)s <= w.settled_utc"
+            " THEN greatest(w.settled_utc, least(%(end)s, %(settled)s)) ELSE w.settled_utc END",
+            {
+                "seller": window.seller_id,
+                "start": window.window_start_utc,
+                "end": window.complete_through_utc,
+                "settled": window.settled_before_utc,
+                "opened": window.opened_utc,
+            },
+        )
+    elif window.purpose is Purpose.HISTORY:
+        connection.execute(
+            "UPDATE ops.watermark SET complete_from_utc = least(complete_from_utc, %s), moved_utc = now()"
+            " WHERE seller_id = %s",
+            (window.window_start_utc, window.seller_id),
+        )
     connection.execute(
-        "INSERT INTO ops.watermark (seller_id, complete_through_utc) VALUES (%s, %s) ON CONFLICT (seller_id) DO UPDATE"
-        " SET complete_through_utc = greatest(watermark.complete_through_utc, excluded.complete_through_utc),"
-        " moved_utc = now()",
-        (window.seller_id, window.complete_through_utc),
+        "UPDATE ops.extraction_window SET state = 'loaded', loaded_utc = coalesce(loaded_utc, now()),"
+        " late_finds = coalesce(late_finds, %s)"
+        " WHERE window_id = %s",
+        (late_finds, window.window_id),
     )
-    connection.execute(
-        "UPDATE ops.extraction_window SET state = 'loaded', loaded_utc = now() WHERE window_id = %s",
-        (window.window_id,),
-    )
+
+
+def mark_pages_deleted(connection: Connection, window: Window) -> None:
+    """Note that a window's landed pages are gone."""
+    with connection.transaction():
+        connection.execute("DELETE FROM ops.landed_page WHERE window_id = %s", (window.window_id,))
+        connection.execute(
+            "UPDATE ops.extraction_window SET pages_deleted_utc = now() WHERE window_id = %s", (window.window_id,)
+        )
+
+
+def watermark(connection: Connection, seller_id: str) -> Watermark | None:
+    """Return from when to when the seller's tables are complete; None before the first load."""
+    row = connection.execute(
+        "SELECT complete_from_utc, complete_through_utc, settled_utc, reread_utc FROM ops.watermark"
+        " WHERE seller_id = %s",
+        (seller_id,),
+    ).fetchone()
+    return Watermark(*cast("tuple[datetime, datetime, datetime, datetime]", row)) if row else None
 
 
 def complete_through_utc(connection: Connection, seller_id: str) -> datetime | None:
     """Return the seller's watermark: every change up to it is in the tables; None before the first load."""
-    row = connection.execute(
-        "SELECT complete_through_utc FROM ops.watermark WHERE seller_id = %s", (seller_id,)
-    ).fetchone()
-    return cast("datetime", row[0]) if row else None
+    mark = watermark(connection, seller_id)
+    return mark.complete_through_utc if mark else None
 
 
-def _next_start(connection: Connection, seller: Seller, settings: Settings, now: Now) -> datetime:
-    waiting = windows_to_load(connection, seller.seller_id)
-    if waiting:
-        return max(window.complete_through_utc for window in waiting)
-    watermark = complete_through_utc(connection, seller.seller_id)
-    if watermark:
-        return watermark
-    if seller.start_date:
-        return datetime.combine(seller.start_date, time.min, tzinfo=UTC)
-    return (now() - timedelta(days=settings.first_window_days)).replace(microsecond=0)
+def select(connection: Connection, condition: str, *values: object) -> list[Window]:
+    """Return the windows that fit, oldest first.
 
-
-def restart(connection: Connection, window: Window, seller: Seller, settings: Settings) -> Window:
-    """Let a window begin again at its first page: same bounds, marketplaces and data as they are wanted now."""
-    with connection.transaction():
-        connection.execute("DELETE FROM ops.landed_page WHERE window_id = %s", (window.window_id,))
-        connection.execute(
-            "UPDATE ops.extraction_window SET next_token = NULL, next_token_utc = NULL,"
-            " complete_through_utc = window_end_utc, marketplace_ids = %s, included_data = %s WHERE window_id = %s",
-            (list(seller.marketplace_ids), list(settings.included_data), window.window_id),
-        )
-    return _select(connection, "window_id = %s", window.window_id)[0]
-
-
-def _select(connection: Connection, condition: str, value: object) -> list[Window]:
-    # `condition` is one of this module's own literals; only `value` comes from outside.
+    Args:
+        connection: The warehouse.
+        condition: SQL of this room's own over `ops.extraction_window w`; only `values` may come from outside.
+        values: What stands for its placeholders.
+    """
     rows = connection.execute(
         f"SELECT {COLUMNS} FROM ops.extraction_window w WHERE {condition} ORDER BY window_id",  # noqa: S608
-        (value,),
+        values,
     ).fetchall()
-    return [Window(*row) for row in rows]  # type: ignore[arg-type]
+    return [_window(row) for row in rows]
+
+
+def _window(row: tuple[Any, ...]) -> Window:
+    window_id, seller_id, purpose, *rest = row
+    return Window(window_id, seller_id, Purpose(purpose), *rest)

@@ -41,6 +41,7 @@ class OrdersPage:
         next_token: Asks for the next page within 24 hours; None on the last page.
         last_updated_before_utc: The bound Amazon says it used, None where it says none.
         request_id: Amazon's id of the request.
+        quota_left: Calls that the bucket holds after this one.
     """
 
     body: bytes
@@ -48,6 +49,7 @@ class OrdersPage:
     next_token: str | None
     last_updated_before_utc: datetime | None
     request_id: str
+    quota_left: float
 
 
 class _Pagination(msgspec.Struct, rename="camel"):
@@ -60,11 +62,20 @@ class _Envelope(msgspec.Struct, rename="camel"):
     last_updated_before: datetime | None = None
 
 
+MOST_ORDERS_PER_PAGE = 100
 _envelope = msgspec.json.Decoder(_Envelope)
 
 
-def search_orders(client: SellingPartnerClient, query: OrdersQuery, next_token: str | None) -> OrdersPage:
+def search_orders(
+    client: SellingPartnerClient, query: OrdersQuery, next_token: str | None, *, come_back_for: int = 1
+) -> OrdersPage:
     """Ask for one page; without a token the first, with the previous page's token the next.
+
+    Args:
+        client: The seller's door.
+        query: The window.
+        next_token: From the page before.
+        come_back_for: As `SellingPartnerClient.get` takes it.
 
     Raises:
         ContractError: The answer is not the documented envelope; the message names the JSON path.
@@ -75,11 +86,13 @@ def search_orders(client: SellingPartnerClient, query: OrdersQuery, next_token: 
         "lastUpdatedBefore": format_utc(query.last_updated_before_utc),
         "marketplaceIds": ",".join(query.marketplace_ids),
         "includedData": ",".join(query.included_data),
-        "maxResultsPerPage": "100",
+        "maxResultsPerPage": str(MOST_ORDERS_PER_PAGE),
     }
     if next_token is not None:
         parameters["paginationToken"] = next_token
-    reply = client.get(SEARCH_ORDERS, {name: value for name, value in parameters.items() if value})
+    reply = client.get(
+        SEARCH_ORDERS, {name: value for name, value in parameters.items() if value}, come_back_for=come_back_for
+    )
     try:
         body = keepable(reply.body)
         envelope = _envelope.decode(body)
@@ -91,4 +104,4 @@ def search_orders(client: SellingPartnerClient, query: OrdersQuery, next_token: 
     token = envelope.pagination.next_token if envelope.pagination else None
     if token and (token == next_token or not token.isprintable()):
         raise ContractError("searchOrders: `$.pagination.nextToken` leads nowhere.", request_id=reply.request_id)
-    return OrdersPage(body, len(envelope.orders), token or None, bound, reply.request_id)
+    return OrdersPage(body, len(envelope.orders), token or None, bound, reply.request_id, reply.quota_left)

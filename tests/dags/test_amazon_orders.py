@@ -32,11 +32,49 @@ def test_each_shipped_seller_has_a_dag_and_nothing_fails_to_import(dag_bag):
 def test_a_dag_validates_then_extracts_then_loads_and_ends_in_a_leaf_without_outlet(dag_bag, sellers_file):
     sellers_file()
     dag = dag_bag().dags["amazon_orders__acme"]
-    chain = ["validate_authorization", "extract_orders", "load_orders", "complete"]
-    assert [task.task_id for task in dag.topological_sort()] == chain
-    assert [dag.get_task(task_id).downstream_task_ids for task_id in chain] == [{i} for i in chain[1:]] + [set()]
+    chain = ["validate_authorization", "extract_orders", "load_orders"]
+    assert sorted(task.task_id for task in dag.tasks) == sorted([*chain, "complete", "next_run"])
+    assert [dag.get_task(task_id).downstream_task_ids for task_id in chain] == [
+        {"extract_orders"},
+        {"load_orders"},
+        {"complete", "next_run"},
+    ]
+    assert {task.task_id for task in dag.leaves} == {"complete", "next_run"}
     assert [asset.name for asset in dag.get_task("load_orders").outlets] == ["amazon_orders/acme"]
-    assert dag.get_task("complete").outlets == []
+    assert all(dag.get_task(task_id).outlets == [] for task_id in ("complete", "next_run"))
+
+
+def test_the_next_run_is_one_of_the_same_dag_and_nobody_waits_for_it(dag_bag, sellers_file):
+    sellers_file()
+    next_run = dag_bag().dags["amazon_orders__acme"].get_task("next_run")
+    assert (next_run.trigger_dag_id, next_run.wait_for_completion) == ("amazon_orders__acme", False)
+
+
+def test_a_run_can_name_a_stretch_and_a_scheduled_one_is_valid_without(dag_bag, sellers_file):
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    sellers_file()
+    dag = dag_bag().dags["amazon_orders__acme"]
+    dag.validate()
+    assert dict(dag.params) == {"from_utc": None, "to_utc": None}
+    stored = DagSerialization.deserialize_dag(DagSerialization.serialize_dag(dag))
+    for params in (dag.params, stored.params):
+        params.validate()
+        for name in ("from_utc", "to_utc"):
+            schema = params.get_param(name).schema
+            assert (schema["type"], schema["format"]) == (["null", "string"], "date-time")
+
+
+@pytest.mark.parametrize("value", [20261001, ["2026-10-01T00:00:00Z"], True])
+def test_what_is_no_text_is_refused_before_a_run_begins(dag_bag, sellers_file, value: object):
+    from airflow.sdk.exceptions import ParamValidationError
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    sellers_file()
+    stored = DagSerialization.deserialize_dag(DagSerialization.serialize_dag(dag_bag().dags["amazon_orders__acme"]))
+    params = stored.params.deep_merge({"from_utc": value})
+    with pytest.raises(ParamValidationError):
+        params.validate()
 
 
 def test_a_dag_runs_nightly_at_the_sellers_minute_one_run_at_a_time_and_needs_nobody_to_unpause_it(

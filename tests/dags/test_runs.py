@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from include.warehouse.connection import Connection
 
 pytestmark = pytest.mark.airflow
 
-Run = Callable[[], tuple[str, dict[str, str]]]
+Run = Callable[..., tuple[str, dict[str, str]]]
 
 
 @pytest.fixture(scope="module")
@@ -64,10 +65,8 @@ def connections(amazon: RunningFake, monkeypatch: pytest.MonkeyPatch) -> Callabl
 
 
 @pytest.fixture
-def run(
-    airflow_database, amazon, connections, dag_bag, sellers_file, warehouse_dsn, tmp_path, monkeypatch
-) -> Callable[[], tuple[str, dict[str, str]]]:
-    """Run acme's DAG once; returns the run's state and each task's."""
+def environment(amazon, connections, sellers_file, warehouse_dsn, tmp_path, monkeypatch) -> None:
+    """What the tasks find in their environment: acme alone, the fake Amazon, this test's warehouse and landing."""
     sellers_file()
     connections()
     monkeypatch.setenv("WAREHOUSE_DSN", warehouse_dsn)
@@ -77,8 +76,17 @@ def run(
         monkeypatch.setenv(f"SPAPI_ENDPOINT_{region.upper()}", amazon.spapi_endpoint(region))
     monkeypatch.setenv("RATE_SCALE", "1000")
 
-    def once() -> tuple[str, dict[str, str]]:
-        dag_run = dag_bag().dags["amazon_orders__acme"].test()
+
+@pytest.fixture
+def run(airflow_database, environment, dag_bag) -> Run:
+    """Run acme's DAG once, keywords as its conf; returns the run's state and each task's."""
+
+    def once(**conf: str) -> tuple[str, dict[str, str]]:
+        dag = dag_bag().dags["amazon_orders__acme"]
+        for task in dag.tasks:
+            # A test that fails should say so, not wait for the next try.
+            task.retries = 0
+        dag_run = dag.test(run_conf=conf or None)
         return str(dag_run.state), {task.task_id: str(task.state) for task in dag_run.get_task_instances()}
 
     return once
@@ -89,8 +97,8 @@ def _watermark(warehouse: Connection) -> datetime:
 
 
 def test_a_run_loads_what_amazon_holds_as_of_the_watermark(run: Run, amazon: RunningFake, warehouse: Connection):
-    state, _ = run()
-    assert state == "success"
+    state, tasks = run()
+    assert (state, tasks["complete"], tasks["next_run"]) == ("success", "success", "skipped")
     truth = amazon.client.truth("acme", as_of_utc=_watermark(warehouse))["orders"]
     loaded = warehouse.execute("SELECT order_id FROM amazon.orders WHERE seller_id = 'acme'").fetchall()
     assert {order_id for (order_id,) in loaded} == {order["order_id"] for order in truth}
@@ -104,7 +112,7 @@ def test_a_revoked_seller_fails_in_the_first_task_and_nothing_is_asked_or_loaded
     state, tasks = run()
     assert state == "failed"
     assert tasks["validate_authorization"] == "failed"
-    assert tasks["load_orders"] == "upstream_failed"
+    assert {tasks[task_id] for task_id in ("load_orders", "complete", "next_run")} == {"upstream_failed"}
     assert warehouse.execute("SELECT count(*) FROM ops.extraction_window").fetchone() == (0,)
     assert not [operation for operation, _, _ in amazon.client.calls() if operation == "searchOrders"]
 
@@ -134,14 +142,177 @@ def test_a_missing_connection_is_named(run: Run, monkeypatch: pytest.MonkeyPatch
 
 
 def test_only_counts_and_instants_cross_xcom(run: Run, warehouse: Connection):
+    run()
+    values = _xcom()
+    orders = warehouse.execute("SELECT count(*) FROM amazon.orders").fetchone()[0]
+    pages, landed = warehouse.execute("SELECT count(*), sum(orders)::int FROM ops.landed_page").fetchone()
+    assert values["validate_authorization"] == {"participating": ["DE", "FR"], "absent": []}
+    assert values["extract_orders"] == {"pages": pages, "orders": landed, "more": False, "conf": {}}
+    loaded = values["load_orders"]
+    assert set(loaded) == {"rows", "items", "rejected", "late_finds", "watermark"}
+    assert (loaded["rejected"], loaded["late_finds"]) == (0, 0)
+    assert loaded["rows"] >= orders
+    assert datetime.fromisoformat(loaded["watermark"]) == _watermark(warehouse)
+
+
+def test_the_asset_tells_rows_rejected_orders_and_the_watermark(run: Run, amazon: RunningFake, warehouse: Connection):
+    from airflow.models.asset import AssetEvent, AssetModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    broken = {"orderId": "303-0000001-0000001", "orderItems": None}
+    amazon.client.add_broken_order("acme", broken, at_utc=datetime.now(UTC) - timedelta(hours=1))
+    run()
+    with create_session() as session:
+        events = select(AssetEvent.extra).join(AssetModel, AssetModel.id == AssetEvent.asset_id)
+        extra = session.scalars(
+            events.where(AssetModel.name == "amazon_orders/acme").order_by(AssetEvent.id.desc())
+        ).first()
+    loaded = _xcom()["load_orders"]
+    assert extra == {name: loaded[name] for name in ("rows", "rejected", "watermark")}
+    assert (extra["rejected"], extra["watermark"]) == (1, loaded["watermark"])
+
+
+def test_a_run_with_a_stretch_reads_it_again_and_leaves_the_watermark(run: Run, warehouse: Connection):
+    run()
+    before = _watermark(warehouse)
+    content = "SELECT order_id, last_updated_utc, currency_code FROM amazon.orders ORDER BY 1"
+    known = warehouse.execute(content).fetchall()
+    start, end = warehouse.execute(
+        "SELECT min(last_updated_utc), percentile_disc(0.5) WITHIN GROUP (ORDER BY last_updated_utc) FROM amazon.orders"
+    ).fetchone()
+    spoilt = warehouse.execute(
+        "UPDATE amazon.orders SET currency_code = '' WHERE last_updated_utc <= %s", (end,)
+    ).rowcount
+    state, tasks = run(from_utc=start.isoformat(), to_utc=end.isoformat())
+    assert (state, tasks["next_run"]) == ("success", "skipped")
+    assert warehouse.execute(content).fetchall() == known
+    assert _watermark(warehouse) == before
+    assert _xcom()["load_orders"]["rows"] >= spoilt > 10
+    requested = warehouse.execute(
+        "SELECT min(window_start_utc), max(window_end_utc) FROM ops.extraction_window WHERE purpose = 'requested'"
+    ).fetchone()
+    assert requested == (start, end)
+
+
+@pytest.mark.parametrize(
+    ("conf", "said"),
+    [
+        ({"from_utc": "yesterday"}, "from_utc is 'yesterday'; expected an instant with its offset"),
+        ({"from_utc": "2026-10-01 00:00"}, "from_utc is '2026-10-01 00:00'; expected an instant with its offset"),
+        ({"to_utc": "2026-10-01T00:00:00Z"}, "from_utc is ''; expected an instant with its offset"),
+        (
+            {"from_utc": "2026-10-02T00:00:00Z", "to_utc": "2026-10-01T00:00:00Z"},
+            "from_utc 2026-10-02T00:00:00Z and to_utc 2026-10-01T00:00:00Z are no stretch of the past",
+        ),
+        ({"from_utc": "2099-10-02T00:00:00Z"}, "from_utc 2099-10-02T00:00:00Z and to_utc"),
+    ],
+    ids=["a word", "no offset", "an end alone", "backwards", "the future"],
+)
+def test_a_stretch_that_is_none_fails_the_extraction_with_a_sentence_that_names_it(
+    run: Run,
+    amazon: RunningFake,
+    warehouse: Connection,
+    capfd: pytest.CaptureFixture[str],
+    conf: dict[str, str],
+    said: str,
+):
+    state, tasks = run(**conf)
+    assert (state, tasks["extract_orders"], tasks["load_orders"]) == ("failed", "failed", "upstream_failed")
+    assert said in capfd.readouterr().out
+    assert warehouse.execute("SELECT count(*) FROM ops.extraction_window").fetchone() == (0,)
+    assert not [operation for operation, _, _ in amazon.client.calls() if operation == "searchOrders"]
+
+
+@pytest.mark.parametrize("requested", [False, True], ids=["what is new", "a requested stretch"])
+def test_a_run_that_has_had_its_pages_starts_the_next_one_which_goes_on_where_it_ended(
+    run: Run, warehouse: Connection, monkeypatch: pytest.MonkeyPatch, requested: bool
+):
+    stretch = {"from_utc": "2026-10-01T00:00:00Z", "to_utc": "2026-10-20T00:00:00Z"} if requested else {}
+    monkeypatch.setenv("MOST_PAGES_PER_RUN", "1")
+    state, tasks = run(**stretch)
+    assert (state, tasks["complete"], tasks["next_run"]) == ("success", "success", "success")
+    extracted = _xcom()["extract_orders"]
+    assert (extracted["pages"], extracted["more"]) == (1, True)
+    started = _newest_run()
+    assert (started.state, started.conf) == ("queued", extracted["conf"])
+    if requested:
+        assert started.conf == {"from_utc": "2026-10-02T00:00:00Z", "to_utc": stretch["to_utc"]}
+    else:
+        assert started.conf == {}
+
+
+def _emptied_bucket(warehouse: Connection, amazon: RunningFake, operation: str) -> None:
+    warehouse.execute(
+        "INSERT INTO ops.quota_bucket (client_id, seller_id, operation, rate_per_s, burst, tokens, filled_utc)"
+        " VALUES (%s, 'acme', %s, 0.0056, 20, 0, clock_timestamp())",
+        (amazon.client.application().client_id, operation),
+    )
+
+
+@pytest.mark.parametrize(
+    ("operation", "call"),
+    [
+        (
+            "searchOrders",
+            lambda tasks: tasks.extract("acme", run_id="manual__1", begun_utc=None, params={}),
+        ),
+        ("getMarketplaceParticipations", lambda tasks: tasks.validate("acme")),
+    ],
+    ids=["extract_orders", "validate_authorization"],
+)
+def test_a_task_without_quota_gives_its_worker_back_until_there_is_some(
+    environment: None, warehouse: Connection, amazon: RunningFake, operation: str, call: Callable[[Any], None]
+):
+    from airflow.sdk.exceptions import AirflowRescheduleException
+
+    from include.orchestration import seller_tasks
+
+    _emptied_bucket(warehouse, amazon, operation)
+    before = datetime.now(UTC)
+    with pytest.raises(AirflowRescheduleException) as rescheduled:
+        call(seller_tasks)
+    wait = rescheduled.value.reschedule_date - before
+    assert timedelta(seconds=170) < wait < timedelta(seconds=200)
+    assert not [name for name, _, _ in amazon.client.calls() if name == operation]
+
+
+def test_amazons_own_refusal_gives_the_worker_back_too(
+    environment: None, warehouse: Connection, amazon: RunningFake, monkeypatch: pytest.MonkeyPatch
+):
+    from airflow.sdk.exceptions import AirflowRescheduleException
+
+    from include.orchestration import seller_tasks
+
+    monkeypatch.delenv("RATE_SCALE")
+    amazon.client.set_bucket("acme", "searchOrders", 0)
+    before = datetime.now(UTC)
+    with pytest.raises(AirflowRescheduleException) as rescheduled:
+        seller_tasks.extract("acme", run_id="manual__1", begun_utc=None, params={})
+    assert rescheduled.value.reschedule_date - before == pytest.approx(
+        timedelta(seconds=1 / 0.0056), abs=timedelta(seconds=20)
+    )
+    assert warehouse.execute("SELECT round(tokens::numeric, 1) FROM ops.quota_bucket").fetchone() == (0,)
+
+
+def _xcom() -> dict[str, Any]:
+    """What each task of the newest run that was worked on told."""
     from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
     from sqlalchemy import select
 
-    run()
     with create_session() as session:
-        values = {row.task_id: row.value for row in session.scalars(select(XComModel))}
-    orders = warehouse.execute("SELECT count(*) FROM amazon.orders").fetchone()[0]
-    assert values["validate_authorization"] == {"participating": ["DE", "FR"], "absent": []}
-    assert values["extract_orders"] == {"pages": 1 + (orders - 1) // 100, "orders": orders}
-    assert set(values["load_orders"]) == {"rows", "items", "watermark"}
+        rows = session.scalars(select(XComModel).where(XComModel.key == "return_value").order_by(XComModel.timestamp))
+        return {row.task_id: row.value for row in rows}
+
+
+def _newest_run() -> Any:
+    """The DAG run made last."""
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        run = session.scalars(select(DagRun).order_by(DagRun.id.desc())).first()
+        session.expunge(run)
+        return run

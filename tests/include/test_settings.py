@@ -61,6 +61,9 @@ def test_an_empty_environment_means_amazon_itself() -> None:
     assert settings.rate_scale == 1
     assert settings.included_data == ("PROCEEDS", "FULFILLMENT", "PROMOTION", "EXPENSE", "CANCELLATION", "PACKAGES")
     assert (settings.first_window_days, settings.http_timeout_s) == (30, 30)
+    assert (settings.overlap_hours, settings.reread_days) == (6, 7)
+    assert (settings.most_pages_per_run, settings.most_hours_per_run) == (200, 4)
+    assert settings.raw_retention_days == 90
 
 
 def test_every_name_reaches_its_setting() -> None:
@@ -74,6 +77,11 @@ def test_every_name_reaches_its_setting() -> None:
             "RATE_SCALE": "1000",
             "INCLUDED_DATA": " PROCEEDS , TAX,",
             "FIRST_WINDOW_DAYS": "90",
+            "OVERLAP_HOURS": "2.5",
+            "REREAD_DAYS": "14",
+            "MOST_PAGES_PER_RUN": "50",
+            "MOST_HOURS_PER_RUN": "1.5",
+            "RAW_RETENTION_DAYS": "365",
             "HTTP_TIMEOUT_S": "2.5",
         }
     )
@@ -91,6 +99,11 @@ def test_every_name_reaches_its_setting() -> None:
         rate_scale=1000,
         included_data=("PROCEEDS", "TAX"),
         first_window_days=90,
+        overlap_hours=2.5,
+        reread_days=14,
+        most_pages_per_run=50,
+        most_hours_per_run=1.5,
+        raw_retention_days=365,
         http_timeout_s=2.5,
     )
 
@@ -117,11 +130,30 @@ def test_the_process_environment_is_read_where_none_is_given(monkeypatch: pytest
     assert load_stack_settings().ui_port == 9090
 
 
-@pytest.mark.parametrize("name", ["RATE_SCALE", "FIRST_WINDOW_DAYS", "HTTP_TIMEOUT_S"])
+NUMBERS = ["RATE_SCALE", "HTTP_TIMEOUT_S", "OVERLAP_HOURS", "MOST_HOURS_PER_RUN"]
+WHOLE_NUMBERS = ["FIRST_WINDOW_DAYS", "REREAD_DAYS", "MOST_PAGES_PER_RUN", "RAW_RETENTION_DAYS"]
+MAY_BE_NOUGHT = {"OVERLAP_HOURS", "REREAD_DAYS"}
+
+
+@pytest.mark.parametrize("name", [*NUMBERS, *WHOLE_NUMBERS])
 @pytest.mark.parametrize("text", ["fast", "0", "-1", "nan", "inf", "1,5", "1e999"])
 def test_a_number_that_is_none_or_too_small_is_refused_by_name(name: str, text: str) -> None:
+    if text == "0" and name in MAY_BE_NOUGHT:
+        assert getattr(load_settings({name: text}), name.lower()) == 0
+        return
     with pytest.raises(SettingsError, match=f"{name} is '{text}'; expected a (whole )?number"):
         load_settings(LOOPBACK | {name: text})
+
+
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [("FIRST_WINDOW_DAYS", 3650), ("REREAD_DAYS", 30), ("MOST_PAGES_PER_RUN", 10_000), ("RAW_RETENTION_DAYS", 36_500)],
+)
+def test_a_whole_number_has_an_upper_end_which_belongs_to_it(name: str, most: int) -> None:
+    assert getattr(load_settings({name: str(most)}), name.lower()) == most
+    for text in (str(most + 1), "1.5", "9" * 400):
+        with pytest.raises(SettingsError, match=f"{name} is .*; expected a whole number from . to {most}"):
+            load_settings({name: text})
 
 
 @pytest.mark.parametrize("foreign", LOOPBACK)

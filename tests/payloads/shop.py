@@ -32,14 +32,25 @@ class Shop:
         self.page_size = page_size
         self.bound_lag = bound_lag
         self.updated: dict[str, datetime] = {}
+        self.indexed: dict[str, datetime] = {}
         self.asked: list[dict[str, str]] = []
         self.before_answer: Callable[[], None] = lambda: None
 
-    def change(self, number: int) -> None:
-        """Place order `number`, or change it, now."""
-        self.updated[f"303-0000000-{number:07d}"] = self.now()
+    def change(self, number: int, *, at_utc: datetime | None = None, late: timedelta = timedelta(0)) -> None:
+        """Place order `number`, or change it, now or at an instant; Amazon's index shows it so much later."""
+        name = f"303-0000000-{number:07d}"
+        self.updated[name] = at_utc or self.now()
+        self.indexed[name] = self.updated[name] + late
 
-    def get(self, operation: Operation, query: Mapping[str, str]) -> Reply:
+    def quota_left(self, operation: Operation) -> float:
+        """Always a full bucket."""
+        return float(operation.burst)
+
+    def seconds_per_call(self, operation: Operation) -> float:
+        """As documented."""
+        return 1 / operation.rate_per_s
+
+    def get(self, operation: Operation, query: Mapping[str, str], *, come_back_for: int = 1) -> Reply:
         """Answer one page as `SellingPartnerClient.get` does."""
         assert operation is SEARCH_ORDERS
         self.asked.append(dict(query))
@@ -48,7 +59,11 @@ class Shop:
         assert end <= self.now() - timedelta(minutes=2), "Amazon refuses a bound younger than two minutes"
         end -= self.bound_lag
         after = self._read_token(query.get("paginationToken"))
-        found = sorted((utc, name) for name, utc in self.updated.items() if start <= utc <= end and (utc, name) > after)
+        found = sorted(
+            (utc, name)
+            for name, utc in self.updated.items()
+            if start <= utc <= end and (utc, name) > after and self.indexed[name] <= self.now()
+        )
         page, rest = found[: self.page_size], found[self.page_size :]
         token = f"{page[-1][0].isoformat()} {page[-1][1]} {self.now().isoformat()}" if rest else None
         orders = [an_order(name, updated=utc.isoformat(), amount=self.amount(name, utc)) for utc, name in page]

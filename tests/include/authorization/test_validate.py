@@ -16,6 +16,7 @@ from include.sellers.marketplaces import Marketplace, by_country
 from include.sellers.registry import Seller
 from include.settings import Settings
 from include.spapi.client import SellingPartnerClient
+from include.spapi.quota import UncountedQuota
 from tests.payloads.clocks import HandClock
 from tests.payloads.scripted_server import ScriptedServer
 
@@ -52,7 +53,9 @@ def client(server: ScriptedServer, application: ApplicationCredentials, clock: H
         spapi_endpoints={"eu": f"{server.url}/eu", "na": f"{server.url}/na", "fe": f"{server.url}/fe"},
     )
     credentials = SellerCredentials("Atzr|secret", "A2SELLER", "eu")
-    return open_seller_client(application, credentials, settings=settings, now=clock, sleep=clock.sleep)
+    return open_seller_client(
+        application, credentials, settings=settings, now=clock, quota=UncountedQuota(), sleep=clock.sleep
+    )
 
 
 def participation(code: str, *, joined: bool = True, store: str = "") -> dict[str, Any]:

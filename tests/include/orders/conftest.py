@@ -16,14 +16,17 @@ from include.fake_amazon.server import RunningFake, serve_in_thread
 from include.fake_amazon.shops import make_shop
 from include.orders import windows
 from include.orders.landing import page_url, write_page
+from include.orders.progress import Request, next_slice
 from include.sellers.marketplaces import by_country
 from include.sellers.registry import Seller
 from include.settings import Settings
 from include.spapi.client import SellingPartnerClient
+from include.spapi.quota import Quota, UncountedQuota
 from include.warehouse.connection import Connection
 from tests.payloads.clocks import HandClock
 
 Land = Callable[..., windows.Window]
+NextWindow = Callable[..., windows.Window | None]
 OpenClient = Callable[..., SellingPartnerClient]
 
 
@@ -41,7 +44,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def seller() -> Seller:
-    """A German seller since 1 October 2026."""
+    """A German seller since 5 October 2026."""
     germany = by_country("DE")
     assert germany
     return Seller(
@@ -53,14 +56,36 @@ def seller() -> Seller:
         language="en",
         timezone="Europe/Berlin",
         run_at=time(3),
-        start_date=date(2026, 10, 1),
+        start_date=date(2026, 10, 5),
         authorization="public",
         personal_data=False,
     )
 
 
 @pytest.fixture
-def land(warehouse: Connection, seller: Seller, settings: Settings, clock: HandClock) -> Land:
+def next_window(warehouse: Connection, seller: Seller, settings: Settings, clock: HandClock) -> NextWindow:
+    """The window to work on, as an extraction finds it: the unfinished one, else the next; None where none is due."""
+
+    def find(
+        seller: Seller = seller,
+        settings: Settings = settings,
+        *,
+        quota_left: float = 20,
+        request: Request | None = None,
+    ) -> windows.Window | None:
+        if window := windows.resume(warehouse, seller, settings, clock):
+            return window
+        found = next_slice(
+            warehouse, seller, settings, clock(), begun_utc=clock(), quota_left=quota_left, request=request
+        )
+        run_id = request.run_id if request else None
+        return found and windows.open_window(warehouse, seller, settings, found, clock, run_id)
+
+    return find
+
+
+@pytest.fixture
+def land(warehouse: Connection, seller: Seller, settings: Settings, clock: HandClock, next_window: NextWindow) -> Land:
     """Lands pages as one window that waits for its load, an hour after the one before."""
 
     def land_pages(
@@ -70,11 +95,10 @@ def land(warehouse: Connection, seller: Seller, settings: Settings, clock: HandC
         replied_bound_utc: datetime | None = None,
     ) -> windows.Window:
         clock.advance(hours=1)
-        window = windows.resume_or_open(warehouse, seller, settings, clock)
+        window = next_window(seller)
         assert window
-        bounds = window.window_start_utc, window.window_end_utc
         for number, body in enumerate(pages, start=1):
-            url = page_url(settings.raw_url, seller.seller_id, *bounds, number)
+            url = page_url(settings.raw_url, seller.seller_id, window, number)
             write_page(url, body)
             read_utc = extracted_utc[number - 1] if isinstance(extracted_utc, list) else extracted_utc or clock()
             window = windows.record_page(
@@ -126,7 +150,10 @@ def open_client(amazon: RunningFake, amazon_settings: Settings, seller: Seller, 
     """Opens a seller's door at the fake Amazon with its present authorization; `sleep` may do more than wait."""
 
     def make(
-        seller: Seller = seller, sleep: Callable[[float], None] = clock.sleep, patience_s: float = 1e6
+        seller: Seller = seller,
+        sleep: Callable[[float], None] = clock.sleep,
+        patience_s: float = 1e6,
+        quota: Quota | None = None,
     ) -> SellingPartnerClient:
         application = amazon.client.application()
         consent = amazon.client.authorize(seller.seller_id)
@@ -135,6 +162,7 @@ def open_client(amazon: RunningFake, amazon_settings: Settings, seller: Seller, 
             SellerCredentials(consent.refresh_token, consent.selling_partner_id, seller.region),
             settings=amazon_settings,
             now=clock,
+            quota=quota or UncountedQuota(),
             sleep=sleep,
             patience_s=patience_s,
         )

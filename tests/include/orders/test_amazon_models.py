@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from upath import UPath
 
 from include.fake_amazon.clock import Clock
 from include.fake_amazon.server import RunningFake, serve_in_thread
 from include.orders.extract import extract_orders
 from include.orders.landing import read_page
 from include.orders.load import LoadResult, load_orders
-from include.orders.windows import landed_pages, windows_to_load
 from include.sellers.marketplaces import by_id
 from include.sellers.regions import REGIONS
 from include.sellers.registry import Seller
@@ -25,6 +25,7 @@ from include.settings import Settings
 from include.spapi.client import SellingPartnerClient
 from include.warehouse.connection import Connection
 from tests.payloads.clocks import HandClock
+from tests.payloads.runs import orders_in, run_to_the_end
 from tests.payloads.truth import tables_of, truth_of
 
 pytestmark = [pytest.mark.needs_amazon_models, pytest.mark.slow]
@@ -93,22 +94,25 @@ def run_all(
     amazon_settings: Settings,
     clock: HandClock,
 ) -> RunAll:
-    """One nightly run of each seller, asking for personal data too, because these orders are full of it."""
+    """A night of each seller, asking for personal data too, because these orders are full of it."""
     words = ("BUYER", "RECIPIENT", "TAX", "PAYMENT", *amazon_settings.included_data)
     settings = dataclasses.replace(amazon_settings, included_data=words)
 
-    def extract_and_load() -> dict[str, LoadResult]:
-        results = {}
-        for seller in sellers:
-            client = open_client(seller)
-            extract_orders(seller, client=client, connection=warehouse, settings=settings, now=clock)
-            for window in windows_to_load(warehouse, seller.seller_id):
-                for _, url, _ in landed_pages(warehouse, window):
-                    assert b"John Smith" not in read_page(url)
-            results[seller.seller_id] = load_orders(warehouse, seller.seller_id)
-        return results
+    def night_of(seller: Seller) -> LoadResult:
+        client = open_client(seller)
+        runs = run_to_the_end(
+            lambda begun_utc: extract_orders(
+                seller, client=client, connection=warehouse, settings=settings, now=clock, begun_utc=begun_utc
+            ),
+            lambda: load_orders(warehouse, seller.seller_id),
+            clock,
+        )
+        for page in UPath(settings.raw_url).rglob("*.gz"):
+            assert b"John Smith" not in read_page(str(page))
+        assert all(run.loaded.rejected == 0 for run in runs)
+        return LoadResult(orders=orders_in(runs)[1], complete_through_utc=runs[-1].loaded.complete_through_utc)
 
-    return extract_and_load
+    return lambda: {seller.seller_id: night_of(seller) for seller in sellers}
 
 
 def test_they_arrive_as_amazon_tells_them(
@@ -160,10 +164,13 @@ def test_their_fields_stand_in_the_tables_literally(run_all: RunAll, warehouse: 
 def test_those_of_march_come_with_a_run_in_april(
     run_all: RunAll, warehouse: Connection, amazon: RunningFake, clock: HandClock, orders: dict[str, dict[str, Any]]
 ) -> None:
+    by_seller = "SELECT seller_id, count(*) FROM amazon.orders GROUP BY 1"
     run_all()
+    before = dict(warehouse.execute(by_seller).fetchall())  # type: ignore[arg-type]
     clock.instant = datetime.combine(date(2025, 4, 1), datetime.min.time(), tzinfo=UTC)
-    results = run_all()
-    assert {seller_id: result.orders for seller_id, result in results.items()} == {
+    run_all()
+    after = dict(warehouse.execute(by_seller).fetchall())  # type: ignore[arg-type]
+    assert {seller_id: after[seller_id] - before[seller_id] for seller_id in before} == {
         "sandbox_eu": 1,
         "sandbox_na": 1,
         "sandbox_fe": 0,

@@ -13,7 +13,7 @@ from include.clock import format_utc
 from include.errors import ContractError, SellerOrdersError, TransientError
 from include.orders.extract import ExtractResult, extract_orders
 from include.orders.landing import read_page
-from include.orders.records import read_orders
+from include.orders.reading import read_orders
 from include.orders.windows import windows_to_load
 from include.sellers.registry import Seller
 from include.settings import Settings
@@ -48,7 +48,7 @@ def landed(settings: Settings) -> list[UPath]:
 
 def test_every_page_lands_and_the_result_counts_them(extract: Extract, settings: Settings) -> None:
     assert extract() == ExtractResult(pages=3, orders=5)
-    assert [len(read_orders(read_page(str(page)))) for page in landed(settings)] == [2, 2, 1]
+    assert [len(read_orders(read_page(str(page)))[0]) for page in landed(settings)] == [2, 2, 1]
 
 
 def test_every_page_is_asked_for_with_the_same_two_bounds(extract: Extract, shop: Shop, clock: HandClock) -> None:
@@ -58,7 +58,7 @@ def test_every_page_is_asked_for_with_the_same_two_bounds(extract: Extract, shop
     assert [token is None for token in tokens] == [True, False, False]
     assert shop.asked == [shop.asked[0]] * 3
     assert shop.asked[0] == {
-        "lastUpdatedAfter": "2026-10-01T00:00:00Z",
+        "lastUpdatedAfter": "2026-10-05T00:00:00Z",
         "lastUpdatedBefore": "2026-10-05T12:08:00Z",
         "marketplaceIds": "A1PA6795UKMFR9",
         "includedData": "PROCEEDS,FULFILLMENT,PROMOTION,EXPENSE,CANCELLATION,PACKAGES",
@@ -66,9 +66,10 @@ def test_every_page_is_asked_for_with_the_same_two_bounds(extract: Extract, shop
     }
 
 
-def test_a_seller_who_is_up_to_date_costs_no_call(extract: Extract, shop: Shop, warehouse: Connection) -> None:
+def test_a_seller_who_is_up_to_date_costs_no_call(extract: Extract, shop: Shop, clock: HandClock) -> None:
     extract()
     shop.asked.clear()
+    clock.advance(milliseconds=1)
     assert extract() == ExtractResult(0, 0)
     assert shop.asked == []
 
@@ -85,9 +86,9 @@ def test_after_a_failure_the_next_call_goes_on_with_the_page_that_failed(
     with pytest.raises(SellerOrdersError, match="Amazon refuses"):
         extract()
     assert len(landed(settings)) == dies_at - 1
-    clock.advance(hours=6)
+    clock.advance(hours=5)
     shop.before_answer = lambda: None
-    # The rest of that window, and a window of its own for the six hours since.
+    # The rest of that window, and a window of its own for the five hours since.
     assert extract().pages == 4 - dies_at + 1
     assert shop.asked[dies_at - 1] == shop.asked[dies_at]
     assert len(landed(settings)) == 4
@@ -105,9 +106,11 @@ def test_a_window_whose_token_is_too_old_is_asked_for_again_from_its_first_page(
     with pytest.raises(SellerOrdersError):
         extract()
     clock.advance(hours=24)
-    assert extract() == ExtractResult(pages=4, orders=5)
+    # Its three pages, and again three for the hours that were not settled then.
+    assert extract() == ExtractResult(pages=6, orders=10)
     assert shop.asked[3] == shop.asked[0]
-    assert len(landed(settings)) == 4
+    assert shop.asked[6]["lastUpdatedAfter"] < shop.asked[0]["lastUpdatedBefore"]
+    assert len(landed(settings)) == 6
 
 
 def test_pages_that_cannot_be_written_leave_the_cursor_where_it_was(
@@ -125,7 +128,9 @@ def test_a_page_that_nobody_can_read_is_refused_with_its_request_id_before_it_la
     seller: Seller, warehouse: Connection, settings: Settings, clock: HandClock
 ) -> None:
     class Garbled:
-        def get(self, *_: object) -> Reply:
+        quota_left = Shop.quota_left
+
+        def get(self, *_: object, **__: object) -> Reply:
             return Reply(b'{"orders":[{"buyer":"\xff"}]}', "request-7")
 
     with pytest.raises(ContractError, match="request-7"):
@@ -137,7 +142,9 @@ def test_what_lands_is_without_personal_data(
     seller: Seller, warehouse: Connection, settings: Settings, clock: HandClock
 ) -> None:
     class Talkative:
-        def get(self, *_: object) -> Reply:
+        quota_left = Shop.quota_left
+
+        def get(self, *_: object, **__: object) -> Reply:
             return Reply(a_page(an_order(buyer={"buyerName": "Käthe Kühn"})), "")
 
     extract_orders(seller, client=Talkative(), connection=warehouse, settings=settings, now=clock)  # type: ignore[arg-type]
@@ -164,11 +171,11 @@ def test_the_log_tells_the_window_and_each_page(extract: Extract, caplog: pytest
     caplog.set_level("INFO")
     extract()
     told = [record.getMessage() for record in caplog.records]
-    assert "2026-10-01T00:00:00+00:00 to 2026-10-05T12:08:00+00:00" in told[0]
+    assert "2026-10-05T00:00:00Z to 2026-10-05T12:08:00Z" in told[0]
     assert told[1:] == [
-        "Page 1: 2 orders, 2 so far",
-        "Page 2: 2 orders, 4 so far",
-        "Page 3: 1 orders, 5 so far",
+        "Page 1: 2 orders, 2 in this run; 0 calls left",
+        "Page 2: 2 orders, 4 in this run; 0 calls left",
+        "Page 3: 1 orders, 5 in this run; 0 calls left",
     ]
 
 
@@ -186,6 +193,7 @@ def test_a_token_that_amazon_takes_no_more_starts_the_window_again_at_once(
     shop.before_answer = die_at_the_second_page
     with pytest.raises(SellerOrdersError):
         extract()
+    clock.advance(milliseconds=1)
     shop.before_answer = refuse_the_old_token
     assert extract() == ExtractResult(pages=3, orders=5)
     assert shop.asked[3] == shop.asked[0]

@@ -24,7 +24,6 @@ from include.orders.windows import (
     landed_pages,
     mark_loaded,
     record_page,
-    resume_or_open,
     windows_to_load,
 )
 from include.sellers.registry import Seller
@@ -33,16 +32,17 @@ from include.warehouse.connection import Connection
 from tests.payloads.clocks import HandClock
 from tests.payloads.shop import Shop
 
+NextWindow = Callable[..., Window | None]
 Open = Callable[[], Window]
 Finish = Callable[..., Window]
 
 
 @pytest.fixture
-def open_window(warehouse: Connection, seller: Seller, settings: Settings, clock: HandClock) -> Open:
+def open_window(next_window: NextWindow) -> Open:
     """Asks for the window to work on, which must be there."""
 
     def resume_or_open_one() -> Window:
-        window = resume_or_open(warehouse, seller, settings, clock)
+        window = next_window()
         assert window
         return window
 
@@ -69,29 +69,27 @@ def finish_page(warehouse: Connection, clock: HandClock) -> Finish:
 
 def load(warehouse: Connection, window: Window) -> None:
     with warehouse.transaction():
-        mark_loaded(warehouse, window)
+        mark_loaded(warehouse, window, 0)
 
 
 def test_the_first_window_starts_with_the_sellers_start_date_and_ends_two_minutes_ago(open_window: Open) -> None:
     window = open_window()
-    assert window.window_start_utc == datetime(2026, 10, 1, tzinfo=UTC)
+    assert window.window_start_utc == datetime(2026, 10, 5, tzinfo=UTC)
     assert window.window_end_utc == datetime(2026, 10, 5, 11, 58, tzinfo=UTC)
 
 
 def test_without_a_start_date_the_first_window_reaches_back_as_the_setting_says(
-    warehouse: Connection, seller: Seller, settings: Settings, clock: HandClock
+    next_window: NextWindow, seller: Seller, settings: Settings
 ) -> None:
-    seller = dataclasses.replace(seller, start_date=None)
-    window = resume_or_open(warehouse, seller, dataclasses.replace(settings, first_window_days=7), clock)
+    window = next_window(
+        dataclasses.replace(seller, start_date=None), dataclasses.replace(settings, first_window_days=7)
+    )
     assert window
     assert window.window_start_utc == datetime(2026, 9, 28, 12, 0, tzinfo=UTC)
 
 
-def test_a_start_date_that_has_not_come_leaves_nothing_to_do(
-    warehouse: Connection, seller: Seller, settings: Settings, clock: HandClock
-) -> None:
-    seller = dataclasses.replace(seller, start_date=date(2026, 10, 6))
-    assert resume_or_open(warehouse, seller, settings, clock) is None
+def test_a_start_date_that_has_not_come_leaves_nothing_to_do(next_window: NextWindow, seller: Seller) -> None:
+    assert next_window(dataclasses.replace(seller, start_date=date(2026, 10, 6))) is None
 
 
 def test_a_window_asks_for_the_sellers_marketplaces_and_the_settings_data(
@@ -103,13 +101,18 @@ def test_a_window_asks_for_the_sellers_marketplaces_and_the_settings_data(
 
 
 def test_a_window_keeps_what_it_asks_for_while_clock_seller_and_settings_change(
-    warehouse: Connection, seller: Seller, settings: Settings, clock: HandClock, open_window: Open, finish_page: Finish
+    next_window: NextWindow,
+    seller: Seller,
+    settings: Settings,
+    clock: HandClock,
+    open_window: Open,
+    finish_page: Finish,
 ) -> None:
     asked = finish_page(open_window(), "token").query
     clock.advance(hours=5)
     seller = dataclasses.replace(seller, start_date=date(2026, 9, 1), marketplaces=())
     settings = dataclasses.replace(settings, included_data=("PROCEEDS",))
-    resumed = resume_or_open(warehouse, seller, settings, clock)
+    resumed = next_window(seller, settings)
     assert resumed
     assert resumed.query == asked
 
@@ -152,32 +155,55 @@ def test_a_window_that_starts_again_forgets_the_bounds_of_its_old_pages(
     assert again.complete_through_utc == again.window_end_utc
 
 
-def test_the_next_window_starts_at_the_watermark(
+def test_a_run_shortly_after_another_starts_where_that_one_ended(
     warehouse: Connection, open_window: Open, finish_page: Finish, clock: HandClock
 ) -> None:
     first = finish_page(open_window())
     load(warehouse, first)
-    clock.advance(days=1)
+    clock.advance(hours=5)
     assert open_window().window_start_utc == first.window_end_utc
 
 
-def test_windows_that_wait_for_their_load_push_the_next_start_too(
+@pytest.mark.parametrize("loaded", [True, False])
+def test_the_next_night_looks_again_at_what_was_younger_than_the_overlap(
+    warehouse: Connection, open_window: Open, finish_page: Finish, clock: HandClock, loaded: bool
+) -> None:
+    window = finish_page(open_window())
+    asked_utc = clock()
+    if loaded:
+        load(warehouse, window)
+    clock.advance(days=1)
+    assert open_window().window_start_utc == asked_utc - timedelta(hours=6)
+
+
+def test_what_is_looked_at_again_goes_back_to_the_first_of_several_runs_in_a_row(
+    warehouse: Connection, open_window: Open, finish_page: Finish, clock: HandClock
+) -> None:
+    first_asked_utc = clock()
+    for _ in range(3):
+        load(warehouse, finish_page(open_window()))
+        clock.advance(minutes=30)
+    clock.advance(days=1)
+    assert open_window().window_start_utc == first_asked_utc - timedelta(hours=6)
+
+
+def test_a_bound_that_amazon_names_is_where_the_next_window_starts(
     open_window: Open, finish_page: Finish, clock: HandClock
 ) -> None:
     finish_page(open_window())
-    clock.advance(days=1)
+    clock.advance(hours=3)
     second = finish_page(open_window(), None, clock() - timedelta(hours=1))
-    clock.advance(days=1)
+    clock.advance(hours=3)
     assert open_window().window_start_utc == second.complete_through_utc
 
 
 def test_a_seller_who_is_up_to_date_has_no_window(
-    warehouse: Connection, seller: Seller, settings: Settings, clock: HandClock, open_window: Open, finish_page: Finish
+    warehouse: Connection, next_window: NextWindow, open_window: Open, finish_page: Finish, clock: HandClock
 ) -> None:
     load(warehouse, finish_page(open_window()))
-    assert resume_or_open(warehouse, seller, settings, clock) is None
+    assert next_window() is None
     clock.advance(seconds=1)
-    assert resume_or_open(warehouse, seller, settings, clock) is not None
+    assert next_window() is not None
 
 
 def test_a_finished_window_waits_for_its_load(warehouse: Connection, open_window: Open, finish_page: Finish) -> None:
@@ -207,16 +233,14 @@ def test_one_seller_cannot_have_two_open_windows(warehouse: Connection, open_win
     with pytest.raises(psycopg.errors.UniqueViolation):
         warehouse.execute(
             "INSERT INTO ops.extraction_window (seller_id, window_start_utc, window_end_utc, marketplace_ids,"
-            " included_data, complete_through_utc, opened_utc)"
+            " included_data, complete_through_utc, opened_utc, settled_before_utc)"
             " SELECT seller_id, window_start_utc, window_end_utc, marketplace_ids, included_data,"
-            " complete_through_utc, opened_utc FROM ops.extraction_window"
+            " complete_through_utc, opened_utc, settled_before_utc FROM ops.extraction_window"
         )
 
 
-def test_two_sellers_have_a_window_each(
-    warehouse: Connection, seller: Seller, settings: Settings, clock: HandClock, open_window: Open
-) -> None:
-    other = resume_or_open(warehouse, dataclasses.replace(seller, seller_id="other"), settings, clock)
+def test_two_sellers_have_a_window_each(next_window: NextWindow, seller: Seller, open_window: Open) -> None:
+    other = next_window(dataclasses.replace(seller, seller_id="other"))
     assert other
     assert open_window().window_id != other.window_id
 
@@ -360,6 +384,8 @@ def test_whatever_dies_when_every_order_arrives_once_and_no_instant_is_left_out(
     clock.advance(hours=1)
     shop.before_answer = lambda: None
     run(warehouse)
+    # What this run left because it had read something, the next one reads.
+    clock.advance(seconds=1)
     run(warehouse)
     watermark = complete_through_utc(warehouse, seller.seller_id)
     assert watermark
@@ -376,6 +402,6 @@ def test_whatever_dies_when_every_order_arrives_once_and_no_instant_is_left_out(
         " ORDER BY window_id",
         (seller.seller_id,),
     ).fetchall()
-    assert bounds[0][0] == datetime(2026, 10, 1, tzinfo=UTC)
+    assert bounds[0][0] == datetime(2026, 10, 5, tzinfo=UTC)
     assert {state for _, _, state in bounds} == {"loaded"}
     assert all(later[0] <= earlier[1] for earlier, later in itertools.pairwise(bounds))  # type: ignore[operator]

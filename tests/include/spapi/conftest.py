@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from include.spapi.client import SellingPartnerClient
+from include.spapi.quota import UncountedQuota
 from tests.payloads.clocks import HandClock
 from tests.payloads.scripted_server import ScriptedServer, scripted_server
 
@@ -52,7 +53,7 @@ def open_client(server: ScriptedServer, clock: HandClock, token: CountedToken) -
 
     def make(**options: Any) -> SellingPartnerClient:
         common = {"endpoint": server.url, "access_token": token, "now": clock, "sleep": clock.sleep, "timeout_s": 5.0}
-        return SellingPartnerClient(**{**common, **options})
+        return SellingPartnerClient(**{**common, "quota": UncountedQuota(), **options})
 
     return make
 

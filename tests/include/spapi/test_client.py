@@ -5,13 +5,15 @@ from __future__ import annotations
 import socket
 import traceback
 from collections.abc import Callable
-from datetime import datetime
+from contextlib import nullcontext, suppress
+from datetime import UTC, datetime
 
 import pytest
 
 from include.errors import (
     AccessDeniedError,
     ContractError,
+    NotYetError,
     ReauthorizationRequiredError,
     SellerOrdersError,
     ServiceUnavailableError,
@@ -20,7 +22,7 @@ from include.errors import (
 )
 from include.local_stack.ports import free_port
 from include.spapi.client import SellingPartnerClient
-from include.spapi.operations import GET_MARKETPLACE_PARTICIPATIONS, SEARCH_ORDERS
+from include.spapi.operations import GET_MARKETPLACE_PARTICIPATIONS, SEARCH_ORDERS, Operation
 from tests.payloads.clocks import HandClock
 from tests.payloads.scripted_server import ScriptedServer
 
@@ -61,26 +63,120 @@ def test_each_repetition_carries_the_time_it_is_sent(client: SellingPartnerClien
     assert [asked.headers["x-amz-date"] for asked in server.asked] == ["20261005T120000Z", "20261005T120002Z"]
 
 
+def test_a_short_wait_after_throttling_is_slept(
+    open_client: OpenClient, server: ScriptedServer, clock: HandClock
+) -> None:
+    server.say(429)
+    server.say(429)
+    server.say(200)
+    open_client(rate_scale=1000.0).get(SEARCH_ORDERS, {})
+    assert clock.slept_s == [pytest.approx(1 / 5.6)] * 2
+
+
 @pytest.mark.parametrize(
-    ("rate_scale", "waits_s"), [(1.0, 1 / 0.0056), (1000.0, 1 / 5.6)], ids=["at Amazon", "a thousand times faster"]
+    ("operation", "seconds"),
+    [(SEARCH_ORDERS, 1 / 0.0056), (GET_MARKETPLACE_PARTICIPATIONS, 62.5)],
+    ids=lambda value: getattr(value, "name", None),
 )
-def test_throttling_waits_for_the_next_token_of_the_bucket(
-    open_client: OpenClient, server: ScriptedServer, clock: HandClock, rate_scale: float, waits_s: float
+def test_after_throttling_a_long_wait_says_when_to_come_back(
+    client: SellingPartnerClient, server: ScriptedServer, clock: HandClock, operation: Operation, seconds: float
 ) -> None:
     server.say(429)
-    server.say(429)
-    server.say(200)
-    open_client(rate_scale=rate_scale).get(SEARCH_ORDERS, {})
-    assert clock.slept_s == [pytest.approx(waits_s)] * 2
+    with pytest.raises(NotYetError, match=f"throttled {operation.name}") as wait:
+        client.get(operation, {})
+    assert (wait.value.until_utc - clock()).total_seconds() == pytest.approx(seconds)
+    assert (clock.slept_s, len(server.asked)) == ([], 1)
 
 
-def test_each_operation_waits_for_its_own_bucket(
-    client: SellingPartnerClient, server: ScriptedServer, clock: HandClock
+@pytest.mark.parametrize(
+    ("rate_scale", "slept"),
+    [pytest.param(1 / (10.1 * 0.0056), False, id="10.1 s"), pytest.param(1 / (9.9 * 0.0056), True, id="9.9 s")],
+)
+def test_ten_seconds_are_too_long_to_sleep(
+    open_client: OpenClient, server: ScriptedServer, clock: HandClock, rate_scale: float, slept: bool
 ) -> None:
     server.say(429)
     server.say(200)
-    client.get(GET_MARKETPLACE_PARTICIPATIONS, {})
-    assert clock.slept_s == [pytest.approx(62.5)]
+    with nullcontext() if slept else pytest.raises(NotYetError):
+        open_client(rate_scale=rate_scale).get(SEARCH_ORDERS, {})
+    assert bool(clock.slept_s) == slept
+
+
+class CountingQuota:
+    """A bucket that grants what it is told to and remembers what it heard."""
+
+    def __init__(self, *, tokens: float = 5.0) -> None:
+        self.tokens = tokens
+        self.taken: list[tuple[str, int]] = []
+        self.emptied: list[str] = []
+        self.adopted: list[tuple[str, float]] = []
+
+    def take(self, operation: Operation, *, come_back_for: int = 1) -> float:
+        self.taken.append((operation.name, come_back_for))
+        if self.tokens < 1:
+            raise NotYetError("No call left.", until_utc=datetime(2026, 10, 5, 13, 0, tzinfo=UTC))
+        self.tokens -= 1
+        return self.tokens
+
+    def empty(self, operation: Operation) -> None:
+        self.emptied.append(operation.name)
+
+    def adopt(self, operation: Operation, rate_per_s: float) -> None:
+        self.adopted.append((operation.name, rate_per_s))
+
+    def left(self, operation: Operation) -> float:
+        return self.tokens
+
+
+def test_each_call_takes_from_the_bucket_and_tells_what_is_left(
+    open_client: OpenClient, server: ScriptedServer
+) -> None:
+    quota = CountingQuota()
+    client = open_client(quota=quota)
+    server.say(503)
+    server.say(200)
+    server.say(200)
+    assert client.get(SEARCH_ORDERS, {}).quota_left == 3, "a call repeated is a call"
+    assert client.get(GET_MARKETPLACE_PARTICIPATIONS, {}).quota_left == client.quota_left(SEARCH_ORDERS) == 2
+    assert quota.taken == [("searchOrders", 1)] * 2 + [("getMarketplaceParticipations", 1)]
+    assert (quota.emptied, quota.adopted) == ([], [])
+
+
+def test_without_quota_amazon_is_not_asked_and_nothing_is_slept(
+    open_client: OpenClient, server: ScriptedServer, clock: HandClock
+) -> None:
+    quota = CountingQuota(tokens=0)
+    with pytest.raises(NotYetError, match="No call left"):
+        open_client(quota=quota).get(SEARCH_ORDERS, {}, come_back_for=5)
+    assert quota.taken == [("searchOrders", 5)]
+    assert (server.asked, clock.slept_s) == ([], [])
+
+
+def test_a_throttled_call_empties_the_bucket_of_its_operation(open_client: OpenClient, server: ScriptedServer) -> None:
+    quota = CountingQuota()
+    server.say(429)
+    with pytest.raises(NotYetError):
+        open_client(quota=quota).get(GET_MARKETPLACE_PARTICIPATIONS, {})
+    assert quota.emptied == ["getMarketplaceParticipations"]
+
+
+@pytest.mark.parametrize("status", [200, 400, 403, 500])
+def test_the_rate_that_amazon_tells_is_adopted_whatever_the_answer(
+    open_client: OpenClient, server: ScriptedServer, status: int
+) -> None:
+    quota = CountingQuota()
+    server.say(status, x_amzn_RateLimit_Limit="0.5")
+    with suppress(SellerOrdersError):
+        open_client(quota=quota, patience_s=0).get(SEARCH_ORDERS, {})
+    assert quota.adopted == [("searchOrders", 0.5)]
+
+
+@pytest.mark.parametrize("told", ["", "fast", "0", "-1", "nan", "inf", "1e999", "0.5;w=1"])
+def test_a_rate_that_is_none_is_passed_over(open_client: OpenClient, server: ScriptedServer, told: str) -> None:
+    quota = CountingQuota()
+    server.say(200, b"answer", x_amzn_RateLimit_Limit=told)
+    assert open_client(quota=quota).get(SEARCH_ORDERS, {}).body == b"answer"
+    assert quota.adopted == []
 
 
 def test_an_outage_is_waited_out(client: SellingPartnerClient, server: ScriptedServer, clock: HandClock) -> None:
@@ -254,12 +350,12 @@ def test_waits_and_fresh_tokens_are_told_in_the_log(
     client: SellingPartnerClient, server: ScriptedServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", logger="include")
-    server.say(429)
+    server.say(503)
     server.say(403, EXPIRED)
     server.say(200)
     client.get(SEARCH_ORDERS, QUERY)
     wait, fresh = [record.getMessage() for record in caplog.records]
-    assert wait.startswith("Waiting 178.6 s, then asking again (wait 1): Amazon answered HTTP 429")
+    assert wait.startswith("Waiting 2.0 s, then asking again (wait 1): Amazon answered HTTP 503")
     assert fresh == "searchOrders: the access token is not accepted any more; exchanging a fresh one"
 
 

@@ -1,0 +1,74 @@
+"""What a measurement gave: its values, its goal, and both as a line of the table and as an entry of results.json."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+HEADINGS = ("measurement", "value", "spread", "goal", "met")
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured quantity.
+
+    Attributes:
+        part: The part of the bench that it belongs to.
+        name: What was measured, in words.
+        unit: Of the values; "" for a plain number.
+        values: One a repetition.
+        goal: What the median may be at most; None where nothing is promised.
+    """
+
+    part: str
+    name: str
+    unit: str
+    values: Sequence[float]
+    goal: float | None = None
+
+    @property
+    def median(self) -> float:
+        """The value that stands for all."""
+        return statistics.median(self.values)
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the goal is met; None without one."""
+        return None if self.goal is None else self.median <= self.goal
+
+    def document(self) -> dict[str, Any]:
+        """Return the entry of results.json."""
+        return {
+            "part": self.part,
+            "name": self.name,
+            "unit": self.unit,
+            "median": self.median,
+            "least": min(self.values),
+            "most": max(self.values),
+            "values": list(self.values),
+            "goal": self.goal,
+            "met": self.met,
+        }
+
+    def cells(self) -> tuple[str, ...]:
+        """Return the line of the table, under `HEADINGS`."""
+        spread = f"{shown(min(self.values))} to {shown(max(self.values))}" if len(self.values) > 1 else "once"
+        goal = "" if self.goal is None else f"<= {shown(self.goal)}"
+        met = {True: "yes", False: "NO", None: ""}[self.met]
+        return f"{self.part}: {self.name}", f"{shown(self.median)} {self.unit}".rstrip(), spread, goal, met
+
+
+def shown(value: float) -> str:
+    """Write a number with as many digits as a reader can use."""
+    if value == int(value) or abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3f}" if abs(value) < 2 else f"{value:.1f}"
+
+
+def table(figures: Sequence[Figure]) -> list[str]:
+    """Return the lines of the table, headings first."""
+    rows = [HEADINGS, *(figure.cells() for figure in figures)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -1,0 +1,145 @@
+"""How long a slice is, where a night begins, what is settled: arithmetic of instants, tried from all sides."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include.orders.planning import (
+    FIRST_SLICE,
+    LONGEST_SLICE,
+    ORDERS_PER_SLICE,
+    SHORTEST_SLICE,
+    Purpose,
+    Sample,
+    cut,
+    first_start,
+    nightly_start,
+    pages_worth_waiting_for,
+    settled_after,
+    slice_length,
+)
+from include.sellers.registry import Seller
+
+NOON = datetime(2026, 10, 5, 12, tzinfo=UTC)
+OVERLAP = timedelta(hours=6)
+
+
+def a_day_of(orders: int) -> Sample:
+    return Sample(NOON - timedelta(days=1), NOON, orders)
+
+
+def test_of_an_unknown_seller_one_day_is_asked_first() -> None:
+    assert slice_length([]) == FIRST_SLICE
+
+
+@pytest.mark.parametrize(
+    ("orders_a_day", "length"),
+    [
+        (0, LONGEST_SLICE),
+        (10, LONGEST_SLICE),
+        (170, timedelta(days=10)),
+        (1700, timedelta(days=1)),
+        (17_000, timedelta(hours=2, minutes=24)),
+        (10_000_000, SHORTEST_SLICE),
+    ],
+)
+def test_a_slice_holds_about_seventeen_pages_and_never_more_than_thirty_days(
+    orders_a_day: int, length: timedelta
+) -> None:
+    assert slice_length([a_day_of(orders_a_day)]) == length
+
+
+def test_the_densest_of_the_last_windows_decides() -> None:
+    assert slice_length([a_day_of(10), a_day_of(1700), a_day_of(100)]) == timedelta(days=1)
+
+
+def test_a_window_of_minutes_does_not_make_a_seller_look_large() -> None:
+    minutes = Sample(NOON - timedelta(minutes=5), NOON, 50)
+    assert slice_length([minutes]) == timedelta(days=8, hours=12)
+
+
+@given(orders=st.integers(0, 100_000), hours=st.integers(1, 3000), from_end=st.booleans())
+def test_slices_follow_each_other_without_a_gap_and_expect_no_more_than_the_burst(
+    orders: int, hours: int, from_end: bool
+) -> None:
+    start, end = NOON - timedelta(hours=hours), NOON
+    slices = []
+    while start < end and len(slices) < 50:
+        part = cut(Purpose.NIGHTLY, start, end, [a_day_of(orders)], from_end=from_end)
+        assert start <= part.start_utc < part.end_utc <= end
+        assert part.end_utc - part.start_utc <= LONGEST_SLICE
+        assert part.expected_orders is not None
+        assert part.expected_orders <= max(ORDERS_PER_SLICE, orders * (SHORTEST_SLICE / timedelta(days=1))) + 1
+        if from_end:
+            assert part.end_utc == end
+            end = part.start_utc
+        else:
+            assert part.start_utc == start
+            start = part.end_utc
+        slices.append(part)
+    assert slices
+
+
+@given(
+    pauses_minutes=st.lists(st.integers(0, 3 * 24 * 60), min_size=1, max_size=12),
+    updated_minutes=st.integers(0, 5 * 24 * 60),
+    late_minutes=st.integers(0, 6 * 60),
+)
+def test_whatever_the_pauses_a_change_that_came_late_by_no_more_than_the_overlap_is_read(
+    pauses_minutes: list[int], updated_minutes: int, late_minutes: int
+) -> None:
+    updated_utc = NOON + timedelta(minutes=updated_minutes)
+    indexed_utc = updated_utc + timedelta(minutes=late_minutes)
+    position_utc = settled_utc = asked_utc = NOON
+    now_utc, read = NOON, False
+    # Two nights more than a day apart, after which everything must have been found.
+    for pause in [*pauses_minutes, 30 * 60, 30 * 60]:
+        now_utc += timedelta(minutes=pause)
+        start_utc = nightly_start(position_utc, asked_utc, settled_utc, now_utc, OVERLAP)
+        end_utc = now_utc - timedelta(minutes=2)
+        if start_utc >= end_utc:
+            continue
+        assert start_utc <= position_utc
+        assert settled_utc <= position_utc
+        read |= start_utc <= updated_utc <= end_utc and indexed_utc <= now_utc
+        settled_utc = settled_after(settled_utc, start_utc, end_utc, now_utc - OVERLAP)
+        position_utc, asked_utc = end_utc, now_utc
+    if indexed_utc <= now_utc - timedelta(hours=30) and updated_utc <= settled_utc:
+        assert read
+
+
+def test_nights_of_a_large_seller_go_forward_slice_by_slice_though_each_is_shorter_than_the_overlap() -> None:
+    position = settled = NOON - timedelta(days=1)
+    asked, now = NOON - timedelta(days=1), NOON
+    for _ in range(20):
+        start = nightly_start(position, asked, settled, now, OVERLAP)
+        end = min(start + timedelta(hours=2), now - timedelta(minutes=2))
+        settled = settled_after(settled, start, end, now - OVERLAP)
+        position, asked = end, now
+        now += timedelta(minutes=20)
+        if end == now - timedelta(minutes=22):
+            break
+    assert position > NOON - timedelta(minutes=2)
+    assert settled > NOON - OVERLAP
+
+
+def test_a_start_date_counts_as_far_as_amazon_shows_orders(seller: Seller) -> None:
+    old = dataclasses.replace(seller, start_date=date(2014, 1, 1))
+    assert first_start(old, 30, NOON) == NOON - timedelta(days=730)
+    assert first_start(dataclasses.replace(old, region="fe"), 30, NOON) == datetime(2016, 1, 1, tzinfo=UTC)
+    assert first_start(dataclasses.replace(old, start_date=None), 30, NOON) == NOON - timedelta(days=30)
+
+
+@pytest.mark.parametrize(
+    ("expected_orders", "pages", "worth"),
+    [(None, 0, 1), (1700, 0, 5), (1700, 10, 4), (1700, 14, 2), (1700, 16, 1), (1700, 17, 1), (1700, 30, 1)],
+)
+def test_a_visit_waits_for_half_of_what_is_still_expected_and_never_long_at_the_end(
+    expected_orders: int | None, pages: int, worth: int
+) -> None:
+    assert pages_worth_waiting_for(expected_orders, pages) == worth
