@@ -119,7 +119,7 @@ def _whole_number(environ: Mapping[str, str], name: str, default: int, *, least:
     text = environ.get(name, "").strip()
     if not text:
         return default
-    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+    if not (text.isascii() and text.isdigit() and len(text) <= 9) or not least <= int(text) <= most:
         raise SettingsError(f"{name} is {text!r}; expected a whole number from {least} to {most}.")
     return int(text)
 

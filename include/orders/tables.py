@@ -23,12 +23,11 @@ COLUMNS = {
 
 
 def delete_orders(connection: Connection, seller_id: str, order_ids: Sequence[str]) -> None:
-    """Delete orders and all that belongs to them; part of the caller's transaction."""
-    if not order_ids:
-        return
-    for table in COLUMNS:
-        statement = sql.SQL("DELETE FROM amazon.{} WHERE seller_id = %s AND order_id = ANY(%s)")
-        connection.execute(statement.format(sql.Identifier(table)), (seller_id, list(order_ids)))
+    """Delete orders, and by a trigger all that belongs to them; part of the caller's transaction."""
+    if order_ids:
+        connection.execute(
+            "DELETE FROM amazon.orders WHERE seller_id = %s AND order_id = ANY(%s)", (seller_id, list(order_ids))
+        )
 
 
 def insert_orders(connection: Connection, seller_id: str, orders: Sequence[tuple[Order, datetime, str]]) -> None:

@@ -51,6 +51,17 @@ def test_rows_that_somebody_changed_or_deleted_come_back_and_the_newest_state_wi
     assert windows.watermark(warehouse, "acme") == before
 
 
+def test_an_operators_delete_takes_what_belongs_to_the_orders_and_the_next_load_finds_its_way(
+    two_windows: list[windows.Window], land: Land, warehouse: Connection
+) -> None:
+    warehouse.execute("DELETE FROM amazon.orders")
+    for table in ("order_items", "order_charges", "order_packages", "order_promotions"):
+        assert warehouse.execute(f"SELECT count(*) FROM amazon.{table}").fetchone() == (0,)
+    land(a_page(an_order(updated="2026-10-05T13:00:00Z", amount="3.00")))
+    load_orders(warehouse, "acme")
+    assert amounts(warehouse) == ["3.00"]
+
+
 def test_an_older_state_loaded_again_leaves_the_newer_one_alone(
     two_windows: list[windows.Window], warehouse: Connection
 ) -> None:
