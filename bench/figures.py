@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 HEADINGS = ("measurement", "value", "spread", "goal", "met")
+# After the point, in results.json: below are the clocks' own steps.
+DIGITS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +46,10 @@ class Figure:
             "part": self.part,
             "name": self.name,
             "unit": self.unit,
-            "median": self.median,
-            "least": min(self.values),
-            "most": max(self.values),
-            "values": list(self.values),
+            "median": round(self.median, DIGITS),
+            "least": round(min(self.values), DIGITS),
+            "most": round(max(self.values), DIGITS),
+            "values": [round(value, DIGITS) for value in self.values],
             "goal": self.goal,
             "met": self.met,
         }

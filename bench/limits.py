@@ -95,7 +95,7 @@ def measure(
 
 def _round(progress: Progress, servers: Servers, orders: int, number: int) -> dict[str, float]:
     servers.empty()
-    settings = servers.access.settings(f"file://{servers.postgres.data_dir.parent / f'raw_{number}'}")
+    settings = servers.access.settings(f"file://{servers.folder / f'raw_{number}'}")
     with connect(servers.access.warehouse_dsn) as connection:
         timed = TimedClient(open_client(servers.access, settings, connection))
         runs = run_to_the_end(servers.access.seller(), timed, connection, settings)  # type: ignore[arg-type]

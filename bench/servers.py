@@ -33,8 +33,16 @@ FILLED_TABLES = (
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """Both servers, running, and one seller's way in."""
+    """Both servers, running, and one seller's way in.
 
+    Attributes:
+        folder: For whatever else the measured work writes.
+        postgres: With the one database, `warehouse`.
+        amazon: Control of the fake Amazon.
+        access: What the product is told.
+    """
+
+    folder: Path
     postgres: PostgresServer
     amazon: FakeAmazonClient
     access: Access
@@ -87,4 +95,4 @@ def running_servers(folder: Path, orders: int, rate_scale: float) -> Iterator[Se
             refresh_token=authorization.refresh_token,
             first_day=midnight_utc.toordinal() - SPREAD_DAYS,
         )
-        yield Servers(postgres, amazon, access)
+        yield Servers(folder, postgres, amazon, access)

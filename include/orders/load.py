@@ -6,10 +6,9 @@ One transaction a window: a load that dies leaves the tables as they were, and d
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
+from typing import NamedTuple, cast
 
 import psycopg
 
@@ -64,18 +63,16 @@ class LoadResult(Loaded):
     complete_through_utc: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ReadOrder:
-    """An order with where and when it was read."""
+class ReadOrder(NamedTuple):
+    """An order with where it was read.
+
+    Attributes:
+        version: What decides between two states of one order: the later update, then the later reading.
+    """
 
     order: Order
     landed_page: str
-    extracted_utc: datetime
-
-    @property
-    def version(self) -> tuple[datetime, datetime]:
-        """What decides between two states of one order: the later update, then the later reading."""
-        return self.order.last_updated_time, self.extracted_utc
+    version: tuple[datetime, datetime]
 
 
 def load_orders(connection: Connection, seller_id: str) -> LoadResult:
@@ -142,17 +139,18 @@ def _load_pages(connection: Connection, window: windows.Window) -> Loaded:
         rejected = 0
         for number, url, extracted_utc in pages[start : start + PAGES_AT_ONCE]:
             orders, unreadable = read_orders(read_page(url))
-            _keep_newest(newest, (ReadOrder(o, f"{window.window_id}/{number}", extracted_utc) for o in orders))
+            _keep_newest(newest, orders, f"{window.window_id}/{number}", extracted_utc)
             rejected += _reject(connection, window, number, extracted_utc, unreadable)
         total += _publish(connection, window.seller_id, newest, known) + Loaded(rejected=rejected)
     return total
 
 
-def _keep_newest(newest: dict[str, ReadOrder], found: Iterator[ReadOrder]) -> None:
-    for read in found:
-        before = newest.get(read.order.order_id)
-        if before is None or read.version >= before.version:
-            newest[read.order.order_id] = read
+def _keep_newest(newest: dict[str, ReadOrder], orders: list[Order], landed_page: str, extracted_utc: datetime) -> None:
+    for order in orders:
+        version = order.last_updated_time, extracted_utc
+        before = newest.get(order.order_id)
+        if before is None or version >= before.version:
+            newest[order.order_id] = ReadOrder(order, landed_page, version)
 
 
 def _reject(
@@ -176,10 +174,10 @@ def _publish(
 ) -> Loaded:
     # Nobody else writes this seller's rows while its lock is held, so what is compared here stays true.
     present = _present(connection, seller_id, list(newest))
-    accepted = [r for r in newest.values() if (id_ := r.order.order_id) not in present or r.version >= present[id_]]
-    delete_orders(connection, seller_id, [r.order.order_id for r in accepted if r.order.order_id in present])
-    insert_orders(connection, seller_id, [(r.order, r.extracted_utc, r.landed_page) for r in accepted])
-    rejections.forget_orders(connection, seller_id, {r.order.order_id: r.extracted_utc for r in accepted})
+    accepted = [read for id_, read in newest.items() if id_ not in present or read.version >= present[id_]]
+    delete_orders(connection, seller_id, [read.order.order_id for read in accepted if read.order.order_id in present])
+    insert_orders(connection, seller_id, [(r.order, r.version[1].isoformat(), r.landed_page) for r in accepted])
+    rejections.forget_orders(connection, seller_id, {r.order.order_id: r.version[1] for r in accepted})
     late = sum(known is not None and _is_late(read, present, *known) for read in accepted)
     items = sum(len(read.order.order_items) for read in accepted)
     return Loaded(len(accepted), items, 0, late)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Any
 
 from psycopg import sql
@@ -30,13 +29,13 @@ def delete_orders(connection: Connection, seller_id: str, order_ids: Sequence[st
         )
 
 
-def insert_orders(connection: Connection, seller_id: str, orders: Sequence[tuple[Order, datetime, str]]) -> None:
+def insert_orders(connection: Connection, seller_id: str, orders: Sequence[tuple[Order, str, str]]) -> None:
     """Insert orders, none of which is in the tables; part of the caller's transaction.
 
     Args:
         connection: The warehouse.
         seller_id: Whose they are.
-        orders: Each with the instant and the landed page it was read from.
+        orders: Each with the instant (ISO 8601) and the landed page it was read from.
     """
     _copy(connection, "orders", (order_row(seller_id, *read) for read in orders))
     _copy(connection, "order_items", (r for o, utc, _ in orders for r in order_item_rows(seller_id, o, utc)))

@@ -151,23 +151,21 @@ def record_page(
         next_token_utc=extracted_utc if next_token else None,
         complete_through_utc=max(window.window_start_utc, bound_utc),
     )
-    with connection.transaction():
-        connection.execute(
-            "INSERT INTO ops.landed_page (window_id, page_number, page_url, orders, extracted_utc)"
-            " VALUES (%s, %s, %s, %s, %s)",
-            (window.window_id, moved.pages, page_url, orders, extracted_utc),
-        )
-        connection.execute(
-            "UPDATE ops.extraction_window SET next_token = %s, next_token_utc = %s, state = %s,"
-            " complete_through_utc = %s WHERE window_id = %s",
-            (
-                moved.next_token,
-                moved.next_token_utc,
-                "extracting" if next_token else "extracted",
-                moved.complete_through_utc,
-                window.window_id,
-            ),
-        )
+    # One statement is one transaction.
+    connection.execute(
+        "WITH page AS (INSERT INTO ops.landed_page (window_id, page_number, page_url, orders, extracted_utc)"
+        " VALUES (%s, %s, %s, %s, %s))"
+        " UPDATE ops.extraction_window SET next_token = %s, next_token_utc = %s, state = %s,"
+        " complete_through_utc = %s WHERE window_id = %s",
+        (
+            *(window.window_id, moved.pages, page_url, orders, extracted_utc),
+            moved.next_token,
+            moved.next_token_utc,
+            "extracting" if next_token else "extracted",
+            moved.complete_through_utc,
+            window.window_id,
+        ),
+    )
     return moved
 
 
