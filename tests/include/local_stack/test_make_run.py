@@ -28,6 +28,7 @@ from include.fake_amazon.client import FakeAmazonClient
 from include.local_stack.ports import free_port
 from include.local_stack.sessions import RUN_MARK
 from include.local_stack.waiting import wait_until
+from include.warehouse.connection import connect
 
 pytestmark = [pytest.mark.airflow, pytest.mark.stack, pytest.mark.timeout(600)]
 
@@ -89,6 +90,11 @@ class Machine:
 
     def analyst_dsn(self) -> str:
         return f"postgresql://analyst:{self.passwords()['analyst']}@127.0.0.1:{self.environment['WAREHOUSE_PORT']}/warehouse"
+
+    def loader_dsn(self) -> str:
+        return self.analyst_dsn().replace(
+            f"analyst:{self.passwords()['analyst']}", f"loader:{self.passwords()['loader']}"
+        )
 
     def gateway(self) -> AirflowGateway:
         return AirflowGateway(self.ui_url, "admin", self.passwords()["ui"])
@@ -279,6 +285,7 @@ def test_a_broken_entrys_run_fails_in_its_first_task(serving: Serving, machine: 
         "extract_orders": "upstream_failed",
         "load_orders": "upstream_failed",
         "complete": "upstream_failed",
+        "next_run": "upstream_failed",
     }
 
 
@@ -287,6 +294,44 @@ def test_a_run_tells_the_asset_how_many_rows_and_how_far(serving: Serving, machi
     first = next(event for event in events if event["source_dag_id"] == "amazon_orders__sakura_kitchen")
     assert first["extra"]["rows"] > 100
     assert first["extra"]["watermark"].endswith("Z")
+
+
+def test_a_task_without_quota_gives_its_worker_back_and_comes_again_without_using_a_retry(
+    serving: Serving, machine: Machine
+):
+    with connect(machine.loader_dsn()) as loader:
+        # Twelve and a half seconds a call; Amazon's next answer tells the real rate again.
+        loader.execute(
+            "UPDATE ops.quota_bucket SET tokens = 0, rate_per_s = 0.08, filled_utc = clock_timestamp()"
+            " WHERE seller_id = 'harbour_goods' AND operation = 'searchOrders'"
+        )
+    states: set[str] = set()
+
+    def ended() -> bool:
+        states.add(str(machine.gateway().task_states(dag_id, run_id)["extract_orders"]))
+        return machine.gateway().run(dag_id, run_id)["state"] in ("success", "failed")
+
+    dag_id, run_id = "amazon_orders__harbour_goods", "without_quota"
+    machine.gateway().trigger_run(dag_id, run_id)
+    assert wait_until(ended, PATIENCE_S)
+    assert machine.gateway().run(dag_id, run_id)["state"] == "success"
+    assert "up_for_reschedule" in states
+    task = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/extract_orders"
+    assert _ask_airflow(machine, task)["try_number"] == 1
+
+
+def test_landed_pages_load_again_without_asking_amazon(serving: Serving, machine: Machine):
+    with connect(machine.loader_dsn()) as loader:
+        count = "SELECT count(*) FROM amazon.orders WHERE seller_id = 'sakura_kitchen'"
+        before = loader.execute(count).fetchone()
+        loader.execute("DELETE FROM amazon.orders WHERE seller_id = 'sakura_kitchen'")
+        machine.amazon.reset_calls()
+        with machine.start("reload", "sakura_kitchen") as process:
+            output, _ = process.communicate(timeout=PATIENCE_S)
+        assert process.returncode == 0, output
+        assert loader.execute(count).fetchone() == before
+    assert "0 rejected" in output
+    assert not [shop for _, shop, _ in machine.amazon.calls() if shop == "sakura_kitchen"]
 
 
 def test_a_second_run_at_the_same_time_is_refused_in_one_sentence(serving: Serving, machine: Machine):
