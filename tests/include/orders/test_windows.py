@@ -319,7 +319,9 @@ class DyingConnection:
 
 _sellers = itertools.count(1)
 MINUTES = st.integers(0, 300)
-CHANGE = st.tuples(st.just("change"), MINUTES, st.lists(st.integers(1, 6), min_size=1, max_size=4))
+LATE = st.sampled_from([0, 0, 30, 359])
+CHANGES = st.lists(st.tuples(st.integers(1, 6), LATE), min_size=1, max_size=4)
+CHANGE = st.tuples(st.just("change"), MINUTES, CHANGES)
 RUN = st.tuples(st.just("run"), st.one_of(MINUTES, st.just(25 * 60)), st.integers(0, 40))
 REFUSAL = st.tuples(st.just("refusal"), MINUTES, st.integers(0, 3))
 STEPS = st.lists(st.one_of(CHANGE, RUN, REFUSAL), min_size=1, max_size=10)
@@ -362,8 +364,8 @@ def test_whatever_dies_when_every_order_arrives_once_and_no_instant_is_left_out(
     for what, minutes, detail in steps:
         clock.advance(minutes=minutes, milliseconds=137)
         if what == "change":
-            for number in detail:
-                shop.change(number)
+            for number, late in detail:
+                shop.change(number, late=timedelta(minutes=late))
                 clock.advance(milliseconds=1)
             continue
         try:
@@ -381,7 +383,8 @@ def test_whatever_dies_when_every_order_arrives_once_and_no_instant_is_left_out(
         watermark = complete_through_utc(warehouse, seller.seller_id)
         watermarks.append(watermark or watermarks[-1])
 
-    clock.advance(hours=1)
+    # The night after: whatever was late in Amazon's index has come.
+    clock.advance(hours=24)
     shop.before_answer = lambda: None
     run(warehouse)
     # What this run left because it had read something, the next one reads.
