@@ -25,7 +25,7 @@ from include.sellers.registry import Seller, require_seller
 from include.settings import Settings, load_settings
 from include.spapi.client import SellingPartnerClient
 from include.spapi.quota import QuotaBuckets
-from include.warehouse.connection import Connection, connect
+from include.warehouse.connection import Connection, connect, warehouse_errors
 
 
 def validate(seller_id: str) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def validate(seller_id: str) -> dict[str, Any]:
     """
     settings = load_settings()
     seller = require_seller(settings.sellers_file, seller_id)
-    with connect(settings.warehouse_dsn) as connection, _coming_back():
+    with connect(settings.warehouse_dsn) as connection, warehouse_errors(), _coming_back():
         validation = validate_authorization(seller, _client(seller, settings, connection))
     return {"participating": list(validation.participating), "absent": list(validation.absent)}
 
@@ -62,8 +62,9 @@ def extract(seller_id: str, *, run_id: str, begun_utc: datetime | None, params: 
     """
     settings = load_settings()
     seller = require_seller(settings.sellers_file, seller_id)
-    request = read_request(run_id, params, now_utc=utc_now())
-    with connect(settings.warehouse_dsn) as connection, _coming_back():
+    # Later visits of the run must understand the same stretch.
+    request = read_request(run_id, params, now_utc=begun_utc or utc_now())
+    with connect(settings.warehouse_dsn) as connection, warehouse_errors(), _coming_back():
         client = _client(seller, settings, connection)
         if request:
             log_preview(connection, seller, client, request)
@@ -77,8 +78,12 @@ def extract(seller_id: str, *, run_id: str, begun_utc: datetime | None, params: 
             request=request,
         )
     conf = {}
-    if request and result.requested_through_utc:
-        conf = {"from_utc": format_utc(result.requested_through_utc), "to_utc": format_utc(request.to_utc)}
+    if request:
+        conf = {
+            "from_utc": format_utc(request.from_utc),
+            "to_utc": format_utc(request.to_utc),
+            "request_id": request.run_id,
+        }
     return {"pages": result.pages, "orders": result.orders, "more": result.more, "conf": conf}
 
 
@@ -93,7 +98,7 @@ def load(seller_id: str) -> dict[str, Any]:
         SellerOrdersError: As `load_orders` says.
     """
     settings = load_settings()
-    with connect(settings.warehouse_dsn) as connection:
+    with connect(settings.warehouse_dsn) as connection, warehouse_errors():
         result = load_orders(connection, seller_id)
         delete_old_pages(connection, seller_id, days=settings.raw_retention_days, now=utc_now)
     watermark = format_utc(result.complete_through_utc) if result.complete_through_utc else None

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import cast
 
 from include.clock import Now, format_utc
-from include.errors import ContractError, NotYetError, SellerOrdersError
+from include.errors import ContractError, NotYetError, SellerOrdersError, ThrottledError
 from include.orders import planning, progress, windows
 from include.orders.coverage import log_what_is_not_covered
 from include.orders.landing import page_url, write_page
@@ -109,7 +109,7 @@ class _Extraction:
         self.now = now
         self.begun_utc = begun_utc
         self.request = request
-        self.pages, self.orders = windows.landed_since(connection, seller.seller_id, begun_utc)
+        self.pages, self.orders = windows.landed_between(connection, seller.seller_id, begun_utc, now())
 
     def work(self) -> bool:
         """Read window after window; true where something is left for the next run."""
@@ -143,8 +143,6 @@ class _Extraction:
         )
 
     def _open(self, next_slice: Slice) -> windows.Window:
-        if next_slice.purpose is Purpose.NIGHTLY:
-            log_what_is_not_covered(self.connection, self.seller, self.settings)
         run_id = self.request.run_id if self.request else None
         return windows.open_window(self.connection, self.seller, self.settings, next_slice, self.now, run_id)
 
@@ -152,6 +150,9 @@ class _Extraction:
         hours = (self.now() - self.begun_utc) / timedelta(hours=1)
         if self.pages < self.settings.most_pages_per_run and hours < self.settings.most_hours_per_run:
             return False
+        if not self.pages:
+            # A run that got nothing must not look like one that has more to do.
+            raise ThrottledError(f"Amazon gave no page in the {hours:.1f} hours of this run, only waits for quota.")
         log.info("This run has had %d pages in %.1f h: it loads what is complete, the next goes on", self.pages, hours)
         return True
 
@@ -165,6 +166,8 @@ class _Extraction:
             format_utc(window.window_end_utc),
             f"; going on after page {window.pages}" if window.pages else "",
         )
+        if window.purpose is Purpose.NIGHTLY and not window.pages:
+            log_what_is_not_covered(self.connection, self.seller, window)
         token_kept_from_before = window.next_token is not None
         while window.pages == 0 or window.next_token is not None:
             if window.pages and self._has_had_enough():
@@ -173,6 +176,7 @@ class _Extraction:
                 window, page = self._read_page(window)
             except ContractError as problem:
                 if not token_kept_from_before or problem.code != REFUSED_INPUT:
+                    self._drop_if_refused(window, problem)
                     raise
                 log.warning("Amazon does not take the token of page %d any more; the window begins again", window.pages)
                 window = windows.restart(self.connection, window, self.seller, self.settings)
@@ -190,10 +194,24 @@ class _Extraction:
                 raise ContractError(f"searchOrders gave {MOST_PAGES:,} pages for one window and has still more.")
         return True
 
+    def _drop_if_refused(self, window: windows.Window, problem: ContractError) -> None:
+        """Let a window that Amazon does not take stand in nobody's way, unless the watermark needs it."""
+        if problem.code == REFUSED_INPUT and not window.pages and window.purpose is not Purpose.NIGHTLY:
+            windows.drop(self.connection, window)
+            problem.remedy = (
+                f"Amazon does not take window {window.window_id} ({window.purpose}); it is dropped, and what is new is "
+                "asked for as always. Compare its bounds, marketplaces and INCLUDED_DATA with Amazon's words."
+            )
+
     def _read_page(self, window: windows.Window) -> tuple[windows.Window, OrdersPage]:
         worth = planning.pages_worth_waiting_for(window.expected_orders, window.pages)
         page = search_orders(self.client, window.query, window.next_token, come_back_for=worth)
         extracted_utc = self.now()
+        if page.last_updated_before_utc and page.last_updated_before_utc < window.window_start_utc:
+            raise ContractError(
+                "searchOrders: `$.lastUpdatedBefore` lies before the window that was asked for.",
+                request_id=page.request_id,
+            )
         try:
             body = remove_personal_data(page.body)
         except SellerOrdersError as problem:

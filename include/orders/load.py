@@ -15,6 +15,7 @@ import psycopg
 from include.errors import LoadError
 from include.orders import rejections, windows
 from include.orders.landing import read_page
+from include.orders.planning import Purpose
 from include.orders.reading import Rejected, read_orders
 from include.orders.records import Order
 from include.orders.tables import delete_orders, insert_orders
@@ -131,7 +132,9 @@ def load_window(connection: Connection, window: windows.Window) -> Loaded:
 def _load_pages(connection: Connection, window: windows.Window) -> Loaded:
     rejections.forget_window(connection, window.window_id)
     mark = windows.watermark(connection, window.seller_id)
-    known = (mark.complete_from_utc, mark.complete_through_utc) if mark else None
+    # What somebody requested or history brings was not late, it was never asked for.
+    looked_again = mark and window.purpose in (Purpose.NIGHTLY, Purpose.REREAD)
+    known = (mark.complete_from_utc, mark.complete_through_utc) if mark and looked_again else None
     total = Loaded()
     pages = windows.landed_pages(connection, window)
     for start in range(0, len(pages), PAGES_AT_ONCE):

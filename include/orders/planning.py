@@ -24,12 +24,13 @@ SHORTEST_SLICE = timedelta(minutes=15)
 FIRST_SLICE = timedelta(days=1)
 # A slice aims at 17 of the 20 pages that the burst gives, because a busy week is not like the last.
 ORDERS_PER_SLICE = round(0.85 * SEARCH_ORDERS.burst) * MOST_ORDERS_PER_PAGE
-# A density from less than this is chance.
+# A density from less than this, or from less than a page, is chance.
 SHORTEST_SAMPLE = timedelta(hours=6)
 # Amazon shows orders for two years, but for its region fe (Japan, Australia, Singapore): there since 2016.
 AMAZON_SHOWS = timedelta(days=2 * 365)
 AMAZON_SHOWS_IN_FE_FROM = datetime(2016, 1, 1, tzinfo=UTC)
 MOST_PAGES_PER_VISIT = 5
+LOOK_BACK_EVERY = timedelta(hours=12)
 
 
 class Purpose(StrEnum):
@@ -65,8 +66,9 @@ class Sample:
 
     @property
     def per_second(self) -> float:
-        """Its density; a very short window counts as a quarter of a day."""
-        return self.orders / max(self.end_utc - self.start_utc, SHORTEST_SAMPLE).total_seconds()
+        """Its density; a very short window with few orders counts as a quarter of a day."""
+        least = SHORTEST_SAMPLE if self.orders < MOST_ORDERS_PER_PAGE else timedelta(seconds=1)
+        return self.orders / max(self.end_utc - self.start_utc, least).total_seconds()
 
 
 def slice_length(samples: Sequence[Sample]) -> timedelta:
@@ -105,23 +107,22 @@ def settled_after(
     return max(settled_utc, min(end_utc, settled_before_utc)) if start_utc <= settled_utc else settled_utc
 
 
-def nightly_start(
-    position_utc: datetime, asked_utc: datetime, settled_utc: datetime, now_utc: datetime, overlap: timedelta
-) -> datetime:
+def nightly_start(position_utc: datetime, settled_utc: datetime, now_utc: datetime, overlap: timedelta) -> datetime:
     """Where the next nightly slice begins.
 
     Args:
         position_utc: Where the last one ended.
-        asked_utc: When that one was opened.
         settled_utc: How far everything is settled.
         now_utc: The present.
         overlap: How late a change may come to Amazon's index.
 
     Returns:
-        The last slice's end while runs follow each other; after a pause of at least the overlap, whatever came late has
-        come, and what was not settled is read again.
+        The last slice's end; but where the overlap could settle half a day more by now (less, for a shorter overlap),
+        the end of what is settled: what is younger is read again. Not at every run, because a run of a large seller
+        whose slices are shorter than the overlap would never come forward.
     """
-    return position_utc if now_utc - asked_utc < overlap else min(position_utc, settled_utc)
+    could_settle = now_utc - overlap - settled_utc
+    return min(position_utc, settled_utc) if could_settle >= min(overlap, LOOK_BACK_EVERY) else position_utc
 
 
 def first_start(seller: Seller, first_window_days: int, now_utc: datetime) -> datetime:

@@ -6,6 +6,7 @@ look, and the history before the tables' beginning.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +19,8 @@ from include.sellers.registry import Seller
 from include.settings import Settings
 from include.spapi.orders import MOST_ORDERS_PER_PAGE
 from include.warehouse.connection import Connection
+
+log = logging.getLogger(__name__)
 
 # The densest of so many windows tells how large the next may be.
 SAMPLES = 3
@@ -34,7 +37,7 @@ class Request:
     """A past stretch that a run was asked to read again.
 
     Attributes:
-        run_id: The Airflow run; its windows are known by it.
+        run_id: The Airflow run that was asked first; the windows are known by it in the runs that follow too.
     """
 
     run_id: str
@@ -86,15 +89,16 @@ def _nightly(
     target_utc: datetime,
 ) -> Slice | None:
     last = _last(connection, seller, Purpose.NIGHTLY)
-    if last and last.window_end_utc >= target_utc:
+    end = planning.newest_end(now_utc)
+    if last and target_utc <= last.window_end_utc <= end:
         return None
     overlap = timedelta(hours=settings.overlap_hours)
     if last:
         settled_utc = _settled(connection, seller, mark, last)
-        start = planning.nightly_start(last.complete_through_utc, last.opened_utc, settled_utc, now_utc, overlap)
+        # A clock that was ahead may have left a position in the future.
+        start = min(end, planning.nightly_start(last.complete_through_utc, settled_utc, now_utc, overlap))
     else:
         start = mark.settled_utc if mark else planning.first_start(seller, settings.first_window_days, now_utc)
-    end = planning.newest_end(now_utc)
     return cut(Purpose.NIGHTLY, start, end, _samples(connection, seller, Purpose.NIGHTLY)) if start < end else None
 
 
@@ -119,7 +123,10 @@ def _reread(
 ) -> Slice | None:
     last = _last(connection, seller, Purpose.NIGHTLY)
     affordable = int(REREAD_SHARE * MOST_ORDERS_PER_PAGE * (int(quota_left) - 1))
-    if not (mark and last and settings.reread_days) or now_utc - mark.reread_utc < REREAD_EVERY or affordable <= 0:
+    if not (mark and last and settings.reread_days) or now_utc - mark.reread_utc < REREAD_EVERY:
+        return None
+    if affordable <= 0:
+        log.info("The weekly second look waits for a night that leaves calls for it: %.0f are left", quota_left)
         return None
     end = last.window_start_utc
     start = max(mark.complete_from_utc, end - timedelta(days=settings.reread_days))
@@ -130,6 +137,9 @@ def _reread(
         (seller.seller_id, start, end, affordable),
     ).fetchone()
     if row:
+        log.info(
+            "The weekly second look reaches back only as far as %d orders, which the calls left pay for", affordable
+        )
         start = cast("datetime", row[0]) + timedelta(milliseconds=1)
     if start >= end:
         return None
@@ -158,8 +168,9 @@ def _requested(connection: Connection, seller: Seller, request: Request) -> Slic
 
 
 def requested_through(connection: Connection, seller: Seller, request: Request) -> datetime:
-    """Return how far the request's windows reach, its beginning before the first."""
-    asked = windows.select(connection, "seller_id = %s AND run_id = %s", seller.seller_id, request.run_id)
+    """Return how far the request's windows have been read, its beginning before the first."""
+    read = "seller_id = %s AND run_id = %s AND state <> 'extracting'"
+    asked = windows.select(connection, read, seller.seller_id, request.run_id)
     return max((window.window_end_utc for window in asked), default=request.from_utc)
 
 

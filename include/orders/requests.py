@@ -10,7 +10,7 @@ from typing import Any
 
 from include.clock import AMAZON_BEGAN, format_utc
 from include.errors import SettingsError
-from include.orders.planning import LONGEST_SLICE, ORDERS_PER_SLICE, calls_of, newest_end
+from include.orders.planning import LONGEST_SLICE, calls_of, newest_end
 from include.orders.progress import Request, request_samples, requested_through
 from include.sellers.registry import Seller
 from include.spapi.client import SellingPartnerClient
@@ -26,7 +26,10 @@ REMEDY = "Start the run again with both corrected, or without both for what is n
 def read_request(run_id: str, params: Mapping[str, Any], *, now_utc: datetime) -> Request | None:
     """Read a run's `from_utc` and `to_utc`; None where it has neither.
 
-    Without `to_utc` the stretch ends two minutes ago.
+    Args:
+        run_id: The run.
+        params: With `request_id` too where a run goes on with the request of an earlier one.
+        now_utc: When the run began; without `to_utc` the stretch ends two minutes before.
 
     Raises:
         SettingsError: One is no instant, or the two are no stretch of the past; the message names it.
@@ -34,6 +37,7 @@ def read_request(run_id: str, params: Mapping[str, Any], *, now_utc: datetime) -
     texts = {name: str(params.get(name) or "").strip() for name in ("from_utc", "to_utc")}
     if not any(texts.values()):
         return None
+    run_id = str(params.get("request_id") or run_id)
     newest = newest_end(now_utc)
     start = read_instant("from_utc", texts["from_utc"])
     end = read_instant("to_utc", texts["to_utc"]) if texts["to_utc"] else newest
@@ -73,7 +77,7 @@ def log_preview(connection: Connection, seller: Seller, client: SellingPartnerCl
         log.info("Reading again %s: nothing is known of that time; each 100 orders cost one call", stretch)
         return
     orders = ceil(density * length.total_seconds())
-    calls = max(calls_of(orders), ceil(orders / ORDERS_PER_SLICE), ceil(length / LONGEST_SLICE))
+    calls = max(calls_of(orders), ceil(length / LONGEST_SLICE))
     left = client.quota_left(SEARCH_ORDERS)
     wait = timedelta(seconds=round(max(0.0, calls - left) * client.seconds_per_call(SEARCH_ORDERS)))
     log.info(

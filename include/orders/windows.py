@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 from include.clock import Now
-from include.orders.planning import Purpose, Slice
+from include.orders.planning import Purpose, Slice, newest_end
 from include.sellers.registry import Seller
 from include.settings import Settings
 from include.spapi.orders import OrdersQuery
@@ -72,6 +72,10 @@ def resume(connection: Connection, seller: Seller, settings: Settings, now: Now)
     if not unfinished:
         return None
     window = unfinished[0]
+    if window.window_end_utc > newest_end(now()):
+        # It was opened by a clock that was ahead, and Amazon would refuse it until then.
+        drop(connection, window)
+        return None
     resumable = window.next_token and window.next_token_utc and now() - window.next_token_utc < TOKEN_LIFE
     return window if resumable else restart(connection, window, seller, settings)
 
@@ -117,6 +121,11 @@ def restart(connection: Connection, window: Window, seller: Seller, settings: Se
             (list(seller.marketplace_ids), list(settings.included_data), window.window_id),
         )
     return select(connection, "window_id = %s", window.window_id)[0]
+
+
+def drop(connection: Connection, window: Window) -> None:
+    """Forget a window as if it had never been opened; what it asked for is planned anew."""
+    connection.execute("DELETE FROM ops.extraction_window WHERE window_id = %s", (window.window_id,))
 
 
 def record_page(
@@ -170,8 +179,16 @@ def record_page(
 
 
 def windows_to_load(connection: Connection, seller_id: str) -> list[Window]:
-    """Return the windows whose pages have all landed and wait for their load, oldest first."""
-    return select(connection, "seller_id = %s AND state = 'extracted'", seller_id)
+    """Return the windows whose pages have all landed and wait for their load, oldest first.
+
+    None that is younger than the one under extraction: the watermark must not pass what is still to be read.
+    """
+    return select(
+        connection,
+        "seller_id = %s AND state = 'extracted' AND NOT EXISTS (SELECT FROM ops.extraction_window older"
+        " WHERE older.seller_id = w.seller_id AND older.state = 'extracting' AND older.window_id < w.window_id)",
+        seller_id,
+    )
 
 
 def landed_pages(connection: Connection, window: Window) -> list[tuple[int, str, datetime]]:
@@ -183,12 +200,12 @@ def landed_pages(connection: Connection, window: Window) -> list[tuple[int, str,
     return cast("list[tuple[int, str, datetime]]", rows)
 
 
-def landed_since(connection: Connection, seller_id: str, since_utc: datetime) -> tuple[int, int]:
-    """Count the pages that landed since an instant, and the orders on them."""
+def landed_between(connection: Connection, seller_id: str, since_utc: datetime, until_utc: datetime) -> tuple[int, int]:
+    """Count the pages that landed between two instants, and the orders on them."""
     row = connection.execute(
         "SELECT count(*), coalesce(sum(p.orders), 0)::bigint FROM ops.landed_page p JOIN ops.extraction_window w"
-        " USING (window_id) WHERE w.seller_id = %s AND p.extracted_utc >= %s",
-        (seller_id, since_utc),
+        " USING (window_id) WHERE w.seller_id = %s AND p.extracted_utc BETWEEN %s AND %s",
+        (seller_id, since_utc, until_utc),
     ).fetchone()
     return cast("tuple[int, int]", row)
 

@@ -12,7 +12,14 @@ from typing import Protocol
 import requests
 
 from include.clock import Now, format_utc
-from include.errors import AccessDeniedError, AccessTokenExpiredError, NotYetError, ThrottledError, TransportError
+from include.errors import (
+    AccessDeniedError,
+    AccessTokenExpiredError,
+    NotYetError,
+    ThrottledError,
+    TransientError,
+    TransportError,
+)
 from include.spapi.answers import read_body
 from include.spapi.classification import classify, plain_text, read_refusal
 from include.spapi.operations import Operation
@@ -124,9 +131,23 @@ class SellingPartnerClient:
         return 1 / (operation.rate_per_s * self._rate_scale)
 
     def _ask_until_answered(self, operation: Operation, query: Mapping[str, str], come_back_for: int) -> Reply:
-        return repeat_while_transient(
-            lambda: self._ask(operation, query, come_back_for), sleep=self._sleep, patience_s=self._patience_s
-        )
+        failed: TransientError | None = None
+
+        def ask() -> Reply:
+            nonlocal failed
+            try:
+                return self._ask(operation, query, come_back_for)
+            except NotYetError as wait:
+                if failed is None:
+                    raise
+                # Amazon is failing, and asking has used the quota up: that is a failure to retry, not a wait for quota.
+                failed.retry_after_s = (wait.until_utc - self._now()).total_seconds()
+                raise failed from None
+            except TransientError as failure:
+                failed = failure if failed is None or not isinstance(failure, ThrottledError) else failed
+                raise
+
+        return repeat_while_transient(ask, sleep=self._sleep, patience_s=self._patience_s)
 
     def _ask(self, operation: Operation, query: Mapping[str, str], come_back_for: int) -> Reply:
         headers = {
@@ -167,8 +188,7 @@ class SellingPartnerClient:
 
     def _throttled(self, operation: Operation) -> float:
         """Note it; return the seconds until the next call, where they are worth waiting here."""
-        self._quota.empty(operation)
-        wait_s = self.seconds_per_call(operation)
+        wait_s = self._quota.empty(operation) or self.seconds_per_call(operation)
         if wait_s >= LONGEST_SLEEP_S and self._patience_s:
             until_utc = self._now() + timedelta(seconds=wait_s)
             raise NotYetError(

@@ -43,7 +43,7 @@ TAKE = f"""{SEED} (tokens, filled_utc, refused) = (
     SELECT filled.tokens - CASE WHEN filled.tokens >= 1 THEN 1 ELSE 0 END, clock.utc, filled.tokens < 1 {FILLED})
 RETURNING NOT refused, tokens, rate_per_s
 """
-EMPTY = f"{SEED} tokens = 0, filled_utc = clock_timestamp()"
+EMPTY = f"{SEED} tokens = 0, filled_utc = clock_timestamp() RETURNING rate_per_s"
 ADOPT = f"""
 UPDATE ops.quota_bucket AS b SET rate_per_s = %(rate)s, (tokens, filled_utc) = (
     SELECT filled.tokens, clock.utc {FILLED})
@@ -60,8 +60,8 @@ class Quota(Protocol):
     def take(self, operation: Operation, *, come_back_for: int = 1) -> float:
         """Take one token and return how many are left; raise `NotYetError` where the next is long in coming."""
 
-    def empty(self, operation: Operation) -> None:
-        """Note that Amazon throttled."""
+    def empty(self, operation: Operation) -> float | None:
+        """Note that Amazon throttled; return the seconds until the next call, None where nobody counts."""
 
     def adopt(self, operation: Operation, rate_per_s: float) -> None:
         """Note the rate that Amazon tells."""
@@ -77,7 +77,7 @@ class UncountedQuota:
         """Grant it."""
         return self.left(operation)
 
-    def empty(self, operation: Operation) -> None:
+    def empty(self, operation: Operation) -> float | None:
         """Forget it."""
 
     def adopt(self, operation: Operation, rate_per_s: float) -> None:
@@ -143,9 +143,10 @@ class QuotaBuckets:
             self._sleep(wait_s)
             slept_s += wait_s
 
-    def empty(self, operation: Operation) -> None:
-        """Note that Amazon throttled: whatever this bucket says, Amazon's is empty."""
-        self._connection.execute(EMPTY, self._parameters(operation, take=operation.burst))
+    def empty(self, operation: Operation) -> float | None:
+        """Note that Amazon's bucket is empty, whatever this one says; return the seconds until the next call."""
+        row = self._connection.execute(EMPTY, self._parameters(operation, take=operation.burst)).fetchone()
+        return (1 + MARGIN_TOKENS) / cast("tuple[float]", row)[0]
 
     def adopt(self, operation: Operation, rate_per_s: float) -> None:
         """Go on with the rate that Amazon tells for this seller, within reason."""

@@ -11,6 +11,8 @@ from include.errors import LoadError, SettingsError, TransientError, TransportEr
 
 Connection = psycopg.Connection[tuple[object, ...]]
 CONNECT_TIMEOUT_S = 10
+# SQLSTATE class of a full disk, no memory and the like.
+NO_RESOURCES = "53"
 # Keepalives, so that the lock of a host that vanished is free again after two minutes instead of two hours.
 SESSION_OPTIONS = "-c timezone=UTC -c tcp_keepalives_idle=60 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=6"
 
@@ -47,6 +49,27 @@ def connect(dsn: str) -> Connection:
 
 
 @contextmanager
+def warehouse_errors() -> Iterator[None]:
+    """Tell what the server says in this project's errors, without its detail line, which can quote a row.
+
+    Raises:
+        TransportError: The connection was lost.
+        LoadError: The server refused something, or has no room or memory for it.
+    """
+    try:
+        yield
+    except psycopg.Error as refused:
+        if isinstance(refused, psycopg.OperationalError) and not (refused.sqlstate or "").startswith(NO_RESOURCES):
+            raise TransportError(f"The warehouse was lost ({type(refused).__name__}).") from None
+        reason = refused.diag.message_primary or type(refused).__name__
+        raise LoadError(
+            f"The warehouse refused: {reason}.",
+            remedy="The landed pages stay; mend the cause and clear the task.",
+            code=refused.sqlstate or "",
+        ) from None
+
+
+@contextmanager
 def seller_lock(connection: Connection, seller_id: str) -> Iterator[None]:
     """Hold the seller's advisory lock, so that a try that outlived its worker cannot mix with the next one.
 
@@ -61,13 +84,8 @@ def seller_lock(connection: Connection, seller_id: str) -> Iterator[None]:
     if held is None or not held[0]:
         raise TransientError(f"Another run is still working on seller {seller_id}.", retry_after_s=60)
     try:
-        yield
-    except psycopg.OperationalError as lost:
-        raise TransportError(f"The warehouse was lost ({type(lost).__name__}).") from None
-    except psycopg.Error as refused:
-        raise LoadError(
-            f"The warehouse refused: {refused.diag.message_primary}.", code=refused.sqlstate or ""
-        ) from None
+        with warehouse_errors():
+            yield
     finally:
         if not connection.closed:
             connection.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (key,))

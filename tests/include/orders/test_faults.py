@@ -40,6 +40,7 @@ from include.warehouse.connection import Connection, connect
 from include.warehouse.migrate import migrate
 from tests.payloads.clocks import HandClock
 from tests.payloads.orders import an_item, an_order
+from tests.payloads.quota import HandQuota
 from tests.payloads.truth import tables_of, truth_of
 
 SINCE = datetime(2026, 10, 5, tzinfo=UTC)
@@ -280,6 +281,7 @@ APPLICATION = "ApplicationCredentialsError"
 DENIED = "AccessDeniedError"
 CONTRACT = "ContractError"
 UNAVAILABLE = "ServiceUnavailableError"
+THROTTLED = "ThrottledError"
 SETTINGS = "SettingsError"
 OK_HTML = answer(200, b"<html>all is well</html>", "text/html")
 CASES = [
@@ -311,6 +313,7 @@ CASES = [
     Case("Amazon's own security token is expired", api(literal.SECURITY_TOKEN_EXPIRED, times=3)),
     Case("the API answers 404", api(literal.RESOURCE_NOT_FOUND), CONTRACT),
     Case("the API throttles", api(literal.QUOTA_EXCEEDED, times=3)),
+    Case("the API throttles for hours", lambda s: s.say(literal.QUOTA_EXCEEDED, times=900), THROTTLED),
     Case("the API throttles with nothing", api(answer(429, b""))),
     Case("the API answers 500", api(literal.INTERNAL_FAILURE, times=5)),
     Case("the API answers 500 without details", api(literal.INTERNAL_FAILURE_WITHOUT_DETAILS)),
@@ -378,7 +381,7 @@ def stage(
     file = tmp_path / "sellers.yaml"
     file.write_text(ENTRY)
     settings = dataclasses.replace(amazon_settings, sellers_file=file, http_timeout_s=1.0)
-    client = open_client(patience_s=30 * 60)
+    client = open_client(patience_s=30 * 60, quota=HandQuota(clock))
     client._timeout_s = 1.0
     return Stage(amazon, warehouse_dsn, settings, clock, client)
 

@@ -63,6 +63,11 @@ def test_a_window_of_minutes_does_not_make_a_seller_look_large() -> None:
     assert slice_length([minutes]) == timedelta(days=8, hours=12)
 
 
+def test_a_dense_window_of_less_than_six_hours_counts_by_its_own_length() -> None:
+    dense = Sample(NOON - timedelta(hours=1), NOON, 1700)
+    assert slice_length([dense]) == timedelta(hours=1)
+
+
 @given(orders=st.integers(0, 100_000), hours=st.integers(1, 3000), from_end=st.booleans())
 def test_slices_follow_each_other_without_a_gap_and_expect_no_more_than_the_burst(
     orders: int, hours: int, from_end: bool
@@ -88,39 +93,40 @@ def test_slices_follow_each_other_without_a_gap_and_expect_no_more_than_the_burs
 @given(
     pauses_minutes=st.lists(st.integers(0, 3 * 24 * 60), min_size=1, max_size=12),
     updated_minutes=st.integers(0, 5 * 24 * 60),
-    late_minutes=st.integers(0, 6 * 60),
+    late_share=st.floats(0, 1),
+    overlap_hours=st.sampled_from([1, 6, 24, 48]),
 )
 def test_whatever_the_pauses_a_change_that_came_late_by_no_more_than_the_overlap_is_read(
-    pauses_minutes: list[int], updated_minutes: int, late_minutes: int
+    pauses_minutes: list[int], updated_minutes: int, late_share: float, overlap_hours: int
 ) -> None:
+    overlap = timedelta(hours=overlap_hours)
     updated_utc = NOON + timedelta(minutes=updated_minutes)
-    indexed_utc = updated_utc + timedelta(minutes=late_minutes)
-    position_utc = settled_utc = asked_utc = NOON
+    indexed_utc = updated_utc + late_share * overlap
+    position_utc = settled_utc = NOON
     now_utc, read = NOON, False
-    # Two nights more than a day apart, after which everything must have been found.
-    for pause in [*pauses_minutes, 30 * 60, 30 * 60]:
+    # Two pauses long enough for everything late to have come, after which it must have been found.
+    for pause in [*pauses_minutes, 100 * 60, 100 * 60]:
         now_utc += timedelta(minutes=pause)
-        start_utc = nightly_start(position_utc, asked_utc, settled_utc, now_utc, OVERLAP)
+        start_utc = nightly_start(position_utc, settled_utc, now_utc, overlap)
         end_utc = now_utc - timedelta(minutes=2)
         if start_utc >= end_utc:
             continue
         assert start_utc <= position_utc
         assert settled_utc <= position_utc
         read |= start_utc <= updated_utc <= end_utc and indexed_utc <= now_utc
-        settled_utc = settled_after(settled_utc, start_utc, end_utc, now_utc - OVERLAP)
-        position_utc, asked_utc = end_utc, now_utc
-    if indexed_utc <= now_utc - timedelta(hours=30) and updated_utc <= settled_utc:
-        assert read
+        settled_utc = settled_after(settled_utc, start_utc, end_utc, now_utc - overlap)
+        position_utc = end_utc
+    assert updated_utc > settled_utc or read
+    assert settled_utc >= now_utc - overlap - timedelta(minutes=2)
 
 
 def test_nights_of_a_large_seller_go_forward_slice_by_slice_though_each_is_shorter_than_the_overlap() -> None:
-    position = settled = NOON - timedelta(days=1)
-    asked, now = NOON - timedelta(days=1), NOON
+    position, settled, now = NOON - timedelta(days=1), NOON - timedelta(days=1, hours=6), NOON
     for _ in range(20):
-        start = nightly_start(position, asked, settled, now, OVERLAP)
+        start = nightly_start(position, settled, now, OVERLAP)
         end = min(start + timedelta(hours=2), now - timedelta(minutes=2))
         settled = settled_after(settled, start, end, now - OVERLAP)
-        position, asked = end, now
+        position = end
         now += timedelta(minutes=20)
         if end == now - timedelta(minutes=22):
             break

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from include.errors import NotYetError, SettingsError
+from include.errors import ContractError, NotYetError, SettingsError, ThrottledError
 from include.orders.extract import ExtractResult, extract_orders
 from include.orders.load import LoadResult, load_orders
 from include.orders.progress import Request
@@ -266,6 +266,59 @@ def test_a_long_requested_stretch_goes_on_in_the_next_run_where_this_one_ended(
     run(request=Request("second", extracted.requested_through_utc, end))
     assert [bounds[0] for bounds in slices(shop)[1:]] == [bounds[1] for bounds in slices(shop)[:-1]]
     assert slices(shop)[-1][1] == "2026-10-05T00:00:00Z"
+
+
+def test_a_request_that_stops_in_its_last_slice_is_read_to_its_end_by_the_next_run(
+    run: Run, shop: Shop, clock: HandClock, settings: Settings, warehouse: Connection
+) -> None:
+    place(shop, 900, datetime(2026, 10, 4, tzinfo=UTC), datetime(2026, 10, 5, tzinfo=UTC))
+    request = Request("first", datetime(2026, 10, 4, tzinfo=UTC), datetime(2026, 10, 5, tzinfo=UTC))
+    extracted, _ = run(settings=dataclasses.replace(settings, most_pages_per_run=3), request=request)
+    assert (extracted.more, extracted.requested_through_utc) == (True, request.from_utc)
+    clock.advance(minutes=1)
+    params = {"from_utc": "2026-10-04T00:00:00Z", "to_utc": "2026-10-05T00:00:00Z", "request_id": "first"}
+    extracted, _ = run(request=read_request("second", params, now_utc=clock()))
+    assert (extracted.pages, extracted.more, loaded(warehouse)) == (6, False, 900)
+
+
+def test_what_somebody_requested_is_no_late_find(run: Run, shop: Shop, clock: HandClock) -> None:
+    run()
+    place(shop, 10, datetime(2026, 10, 5, 6, tzinfo=UTC), datetime(2026, 10, 5, 7, tzinfo=UTC))
+    request = Request("run", datetime(2026, 10, 5, tzinfo=UTC), datetime(2026, 10, 5, 11, tzinfo=UTC))
+    result = run(request=request)[1]
+    assert (result.orders, result.late_finds) == (10, 0)
+
+
+def test_a_requested_window_that_amazon_does_not_take_stands_in_no_nights_way(
+    run: Run, shop: Shop, clock: HandClock, warehouse: Connection
+) -> None:
+    run()
+    clock.advance(hours=3)
+
+    def refuse() -> None:
+        raise ContractError("Amazon answered HTTP 400 (sp-api): InvalidInput.", code="InvalidInput")
+
+    shop.before_answer = refuse
+    request = Request("run", datetime(2026, 10, 5, tzinfo=UTC), datetime(2026, 10, 5, 6, tzinfo=UTC))
+    with pytest.raises(ContractError, match=r"window \d+ \(requested\); it is dropped"):
+        run(request=request)
+    shop.before_answer = lambda: None
+    run()
+    through = watermark(warehouse, "acme")
+    assert through
+    assert through.complete_through_utc == clock() - timedelta(minutes=2)
+
+
+def test_a_run_that_only_waited_for_amazon_fails_instead_of_starting_another(
+    run: Run, shop: Shop, clock: HandClock
+) -> None:
+    begun_utc = clock()
+    shop.before_answer = _wait_at(shop, 1, clock)
+    with pytest.raises(NotYetError):
+        run(begun_utc=begun_utc)
+    clock.advance(hours=4)
+    with pytest.raises(ThrottledError, match=r"no page in the 4\.0 hours"):
+        run(begun_utc=begun_utc)
 
 
 @pytest.mark.parametrize(

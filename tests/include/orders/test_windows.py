@@ -191,9 +191,9 @@ def test_a_bound_that_amazon_names_is_where_the_next_window_starts(
     open_window: Open, finish_page: Finish, clock: HandClock
 ) -> None:
     finish_page(open_window())
-    clock.advance(hours=3)
+    clock.advance(hours=2)
     second = finish_page(open_window(), None, clock() - timedelta(hours=1))
-    clock.advance(hours=3)
+    clock.advance(hours=2)
     assert open_window().window_start_utc == second.complete_through_utc
 
 
@@ -204,6 +204,32 @@ def test_a_seller_who_is_up_to_date_has_no_window(
     assert next_window() is None
     clock.advance(seconds=1)
     assert next_window() is not None
+
+
+def test_no_window_loads_before_an_older_one_that_is_read_again(
+    warehouse: Connection, open_window: Open, finish_page: Finish, clock: HandClock
+) -> None:
+    older = finish_page(open_window())
+    clock.advance(hours=1)
+    younger = finish_page(open_window())
+    warehouse.execute("DELETE FROM ops.landed_page WHERE window_id = %s", (older.window_id,))
+    warehouse.execute("UPDATE ops.extraction_window SET state = 'extracting' WHERE window_id = %s", (older.window_id,))
+    assert windows_to_load(warehouse, "acme") == []
+    older = finish_page(open_window())
+    assert [window.window_id for window in windows_to_load(warehouse, "acme")] == [older.window_id, younger.window_id]
+
+
+def test_a_window_opened_by_a_clock_that_was_ahead_is_forgotten_when_the_clock_is_right(
+    next_window: NextWindow, open_window: Open, finish_page: Finish, clock: HandClock
+) -> None:
+    clock.advance(days=1)
+    open_window()
+    clock.advance(days=-1)
+    assert open_window().window_end_utc == clock() - timedelta(minutes=2)
+    clock.advance(days=20)
+    finish_page(finish_page(open_window(), "more"))
+    clock.advance(days=-19)
+    assert open_window().window_end_utc == clock() - timedelta(minutes=2)
 
 
 def test_a_finished_window_waits_for_its_load(warehouse: Connection, open_window: Open, finish_page: Finish) -> None:

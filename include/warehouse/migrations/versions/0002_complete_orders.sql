@@ -55,7 +55,7 @@ ALTER TABLE amazon.order_items
 COMMENT ON COLUMN amazon.order_items.proceeds_total_amount IS
     'The line''s total, proceedsTotal: in Amazon''s words the line''s money in all. NULL while Amazon tells none.';
 COMMENT ON COLUMN amazon.order_items.unit_price_amount IS 'Price of one unit as the shop shows it, before discounts.';
-COMMENT ON COLUMN amazon.order_items.item_number IS 'Place of the line in the order, from 1.';
+COMMENT ON COLUMN amazon.order_items.item_number IS 'Place of the line in the order, from 1; NULL for rows loaded before this column came.';
 COMMENT ON COLUMN amazon.order_items.condition_subtype IS 'NEW, MINT, VERY_GOOD, GOOD, ACCEPTABLE and others.';
 COMMENT ON COLUMN amazon.order_items.price_designation IS 'BUSINESS_PRICE where a business price was paid.';
 COMMENT ON COLUMN amazon.order_items.programs IS 'Programs of the line, such as SUBSCRIBE_AND_SAVE; empty for none.';
@@ -84,7 +84,8 @@ COMMENT ON COLUMN amazon.order_items.tax_collection_model IS
     'MARKETPLACE_FACILITATOR where Amazon collects the tax; only if TAX is among INCLUDED_DATA.';
 COMMENT ON COLUMN amazon.order_items.tax_collection_party IS 'Who collects it; only if TAX is among INCLUDED_DATA.';
 COMMENT ON COLUMN amazon.order_items.cancellation_requested_by IS 'BUYER where the buyer asked to cancel.';
-COMMENT ON COLUMN amazon.order_items.cancellation_request_reason IS 'The reason given with that.';
+COMMENT ON COLUMN amazon.order_items.cancellation_request_reason IS
+    'The reason given with that; where Amazon passes the buyer''s own words on, they stand here.';
 
 CREATE TABLE amazon.order_charges (
     seller_id text NOT NULL,
@@ -130,7 +131,8 @@ CREATE TABLE amazon.order_packages (
     quantities bigint[] NOT NULL,
     PRIMARY KEY (seller_id, order_id, package_number)
 );
-COMMENT ON TABLE amazon.order_packages IS 'One row a package of an order that the seller ships; Amazon tells none of its own.';
+COMMENT ON TABLE amazon.order_packages IS
+    'One row a package of an order that the seller ships; Amazon tells none of its own. Read and loaded with its order.';
 COMMENT ON COLUMN amazon.order_packages.seller_id IS 'The seller''s id in sellers.yaml.';
 COMMENT ON COLUMN amazon.order_packages.order_id IS 'Amazon''s order id.';
 COMMENT ON COLUMN amazon.order_packages.package_number IS 'Counts the order''s packages in Amazon''s sequence, from 1.';
