@@ -22,6 +22,7 @@ from include.errors import (
     SellerOrdersError,
     ServiceUnavailableError,
     ThrottledError,
+    TransientError,
 )
 
 Place = Literal["lwa refresh", "lwa application", "sp-api"]
@@ -93,6 +94,8 @@ RULES = (
     ),
     Rule(LWA, None, "invalid_client", "", ApplicationCredentialsError, ROTATE),
     Rule(LWA, None, "unauthorized_client", "", ApplicationCredentialsError, FOREIGN),
+    # Our clock is ahead; what is asked for grows old enough while we wait.
+    Rule(API, 400, "", "systematic delay in data retrieval", TransientError),
     Rule(API, 403, "", "LWA secret token you provided has expired", ApplicationCredentialsError, ROTATE),
     Rule(API, 403, "", "access token you provided has expired", AccessTokenExpiredError),
     Rule(API, 403, "", "is revoked, malformed or invalid", AccessTokenExpiredError),

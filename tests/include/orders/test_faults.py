@@ -68,9 +68,11 @@ class Stage:
         self.client_secret = amazon.client.application().client_secret
         self.rejected = 0
         self.said: list[str] = []
+        self.begun_utc = clock()
 
     def night(self) -> str:
         """Run the DAG as Airflow does, retries and all; returns the class of the error it ended with, "" for none."""
+        self.begun_utc = self.clock()
         for task in (self.extract, self.load):
             try:
                 self._with_retries(task)
@@ -82,7 +84,6 @@ class Stage:
     def extract(self) -> None:
         """One try of the extraction."""
         seller = require_seller(self.settings.sellers_file, "acme")
-        begun_utc = self.clock()
         with connect(self.dsn) as connection:
             extract_orders(
                 seller,
@@ -90,7 +91,7 @@ class Stage:
                 connection=connection,
                 settings=self.settings,
                 now=self.clock,
-                begun_utc=begun_utc,
+                begun_utc=self.begun_utc,
             )
 
     def load(self) -> None:
@@ -302,6 +303,7 @@ CASES = [
     # The Selling Partner API
     Case("the API answers 400 with JSON", api(literal.INVALID_INPUT), CONTRACT),
     Case("the API answers 400 with HTML", api(literal.HTML_REJECTED), CONTRACT),
+    Case("our clock is some seconds ahead of Amazon's", api(literal.BEFORE_TOO_RECENT, times=3)),
     Case("the hourly token is expired", api(literal.ACCESS_TOKEN_EXPIRED)),
     Case("the hourly token is called malformed", api(literal.ACCESS_TOKEN_INVALID)),
     Case("every token is expired, fresh ones too", api(literal.ACCESS_TOKEN_EXPIRED, times=2), DENIED),

@@ -20,6 +20,7 @@ from include.errors import (
     SellerOrdersError,
     ServiceUnavailableError,
     ThrottledError,
+    TransientError,
 )
 from include.spapi.classification import LONGEST_TEXT, Place, classify, read_refusal
 
@@ -52,6 +53,7 @@ BAD_GRANT_TYPE = lwas(
     "unsupported_grant_type", "The authorization grant type is not supported by the authorization server"
 )
 FAILURE = "We encountered an internal error. Please try again."
+TOO_YOUNG = "Note that the error may be due to a systematic delay in data retrieval."
 BAD_PAGE = "The paginationToken you have submitted is not valid. All parameters must match the original request except"
 
 TABLE = [
@@ -125,6 +127,7 @@ TABLE = [
         ContractError,
     ),
     ("input that is not valid", API, 400, amazons("InvalidInput", BAD_INPUT, ""), ContractError),
+    ("a bound that is too young", API, 400, amazons("InvalidInput", TOO_YOUNG, ""), TransientError),
     ("a pagination token of another question", API, 400, amazons("InvalidInput", BAD_PAGE, ""), ContractError),
     ("a rejection at the edge, in HTML", API, 400, EDGE, ContractError),
     (
