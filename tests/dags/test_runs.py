@@ -236,10 +236,13 @@ def test_a_run_that_has_had_its_pages_starts_the_next_one_which_goes_on_where_it
     assert (extracted["pages"], extracted["more"]) == (1, True)
     started = _newest_run()
     assert (started.state, started.conf) == ("queued", extracted["conf"])
-    if requested:
-        assert started.conf == {"from_utc": "2026-10-02T00:00:00Z", "to_utc": stretch["to_utc"]}
-    else:
-        assert started.conf == {}
+    assert {name: text for name, text in started.conf.items() if name != "request_id"} == stretch
+    run(**started.conf)
+    bounds = warehouse.execute(
+        "SELECT window_start_utc, window_end_utc FROM ops.extraction_window ORDER BY window_id"
+    ).fetchall()
+    assert len(bounds) == 2
+    assert bounds[1][0] == bounds[0][1]
 
 
 def _emptied_bucket(warehouse: Connection, amazon: RunningFake, operation: str) -> None:

@@ -300,9 +300,9 @@ def test_a_task_without_quota_gives_its_worker_back_and_comes_again_without_usin
     serving: Serving, machine: Machine
 ):
     with connect(machine.loader_dsn()) as loader:
-        # Twelve and a half seconds a call; Amazon's next answer tells the real rate again.
+        # Twelve and a half seconds a call, counted from when it is asked; Amazon's next answer tells the real rate.
         loader.execute(
-            "UPDATE ops.quota_bucket SET tokens = 0, rate_per_s = 0.08, filled_utc = clock_timestamp()"
+            "UPDATE ops.quota_bucket SET tokens = 0, rate_per_s = 0.08, filled_utc = now() + interval '2 minutes'"
             " WHERE seller_id = 'harbour_goods' AND operation = 'searchOrders'"
         )
     states: set[str] = set()
