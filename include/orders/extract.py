@@ -83,6 +83,7 @@ def extract_orders(
             more = extraction.work()
         except NotYetError as wait:
             if not windows.windows_to_load(connection, seller.seller_id):
+                extraction.fail_if_it_only_waited()
                 raise
             log.info("%s What is complete goes to the tables first; the next run goes on.", wait)
             more = True
@@ -147,14 +148,26 @@ class _Extraction:
         return windows.open_window(self.connection, self.seller, self.settings, next_slice, self.now, run_id)
 
     def _has_had_enough(self) -> bool:
-        hours = (self.now() - self.begun_utc) / timedelta(hours=1)
-        if self.pages < self.settings.most_pages_per_run and hours < self.settings.most_hours_per_run:
+        # Without a page so far it asks, however late it is: the hours may have gone by while Airflow was away.
+        over_time = self.pages > 0 and self._hours() >= self.settings.most_hours_per_run
+        if self.pages < self.settings.most_pages_per_run and not over_time:
             return False
-        if not self.pages:
-            # A run that got nothing must not look like one that has more to do.
-            raise ThrottledError(f"Amazon gave no page in the {hours:.1f} hours of this run, only waits for quota.")
-        log.info("This run has had %d pages in %.1f h: it loads what is complete, the next goes on", self.pages, hours)
+        log.info(
+            "This run has had %d pages in %.1f h: it loads what is complete, the next goes on",
+            self.pages,
+            self._hours(),
+        )
         return True
+
+    def fail_if_it_only_waited(self) -> None:
+        """Fail a run that asked for its hours and got nothing; it must not look like one with more to do."""
+        if not self.pages and self._hours() >= self.settings.most_hours_per_run:
+            raise ThrottledError(
+                f"Amazon gave no page in the {self._hours():.1f} hours of this run, only waits for quota."
+            ) from None
+
+    def _hours(self) -> float:
+        return (self.now() - self.begun_utc) / timedelta(hours=1)
 
     def _read(self, window: windows.Window) -> bool:
         """Read a window to its end; false where the run has had enough before."""

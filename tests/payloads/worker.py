@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import date, datetime, time
+from datetime import date, datetime
 
 from include.authorization.credentials import ApplicationCredentials, SellerCredentials
 from include.authorization.seller_client import open_seller_client
 from include.orders.extract import extract_orders
 from include.orders.load import load_orders
-from include.sellers.marketplaces import by_country
-from include.sellers.registry import Seller
 from include.settings import Settings
 from include.spapi.quota import UncountedQuota
 from include.warehouse.connection import connect
+from tests.payloads.sellers import acme
 
 
 def main() -> None:
@@ -24,21 +23,7 @@ def main() -> None:
         with connect(facts["warehouse_dsn"]) as connection:
             load_orders(connection, "acme")
         return
-    germany = by_country("DE")
-    assert germany
-    seller = Seller(
-        seller_id="acme",
-        name="Acme",
-        region="eu",
-        marketplaces=(germany,),
-        contacts=("anna@acme.example",),
-        language="en",
-        timezone="Europe/Berlin",
-        run_at=time(3),
-        start_date=date.fromisoformat(facts["start_date"]),
-        authorization="public",
-        personal_data=False,
-    )
+    seller = acme(date.fromisoformat(facts["start_date"]))
     settings = Settings(
         raw_url=facts["raw_url"], lwa_token_url=facts["lwa_token_url"], spapi_endpoints=facts["spapi_endpoints"]
     )

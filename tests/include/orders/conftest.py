@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from datetime import date, datetime, time
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
@@ -17,13 +17,13 @@ from include.fake_amazon.shops import make_shop
 from include.orders import windows
 from include.orders.landing import page_url, write_page
 from include.orders.progress import Request, next_slice
-from include.sellers.marketplaces import by_country
 from include.sellers.registry import Seller
 from include.settings import Settings
 from include.spapi.client import SellingPartnerClient
 from include.spapi.quota import Quota, UncountedQuota
 from include.warehouse.connection import Connection
 from tests.payloads.clocks import HandClock
+from tests.payloads.sellers import acme
 
 Land = Callable[..., windows.Window]
 NextWindow = Callable[..., windows.Window | None]
@@ -45,21 +45,7 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def seller() -> Seller:
     """A German seller since 5 October 2026."""
-    germany = by_country("DE")
-    assert germany
-    return Seller(
-        seller_id="acme",
-        name="Acme",
-        region="eu",
-        marketplaces=(germany,),
-        contacts=("anna@acme.example",),
-        language="en",
-        timezone="Europe/Berlin",
-        run_at=time(3),
-        start_date=date(2026, 10, 5),
-        authorization="public",
-        personal_data=False,
-    )
+    return acme(date(2026, 10, 5))
 
 
 @pytest.fixture

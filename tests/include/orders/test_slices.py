@@ -312,13 +312,23 @@ def test_a_requested_window_that_amazon_does_not_take_stands_in_no_nights_way(
 def test_a_run_that_only_waited_for_amazon_fails_instead_of_starting_another(
     run: Run, shop: Shop, clock: HandClock
 ) -> None:
+    def wait() -> None:
+        raise NotYetError("No call left.", until_utc=clock() + timedelta(minutes=3))
+
     begun_utc = clock()
-    shop.before_answer = _wait_at(shop, 1, clock)
+    shop.before_answer = wait
     with pytest.raises(NotYetError):
         run(begun_utc=begun_utc)
     clock.advance(hours=4)
     with pytest.raises(ThrottledError, match=r"no page in the 4\.0 hours"):
         run(begun_utc=begun_utc)
+
+
+def test_a_run_that_airflow_brings_late_to_its_extraction_asks_all_the_same(
+    run: Run, shop: Shop, clock: HandClock
+) -> None:
+    place(shop, 10, datetime(2026, 10, 5, tzinfo=UTC), clock() - timedelta(minutes=3))
+    assert run(begun_utc=clock() - timedelta(hours=9))[1].orders == 10
 
 
 @pytest.mark.parametrize(
