@@ -47,6 +47,15 @@ reload: $(STAMP) ## load landed pages again without asking Amazon: SELLER=id [FR
 	@test -n "$(SELLER)" || { echo "Say whose: make reload SELLER=id [FROM=2026-01-01T00:00:00Z]" >&2; exit 1; }
 	@$(PY) -m include.local_stack reload "$(SELLER)" $(if $(FROM),--from "$(FROM)")
 
+.PHONY: authorized
+authorized: $(STAMP) ## note the day a seller authorized the application, as Seller Central shows it: SELLER=id ON=2026-01-05
+	@test -n "$(SELLER)" && test -n "$(ON)" || { echo "Say whose and when: make authorized SELLER=id ON=2026-01-05" >&2; exit 1; }
+	@$(PY) -m include.local_stack authorized "$(SELLER)" --on "$(ON)"
+
+.PHONY: story
+story: $(STAMP) ## play a lapsed authorization on this machine, each step timed and checked: .run/story.json
+	@$(PY) -m include.local_stack story
+
 # A file's tests stay together, so that what they share is made once; waiting in one file is work for another.
 PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile
 

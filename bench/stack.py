@@ -39,6 +39,9 @@ def bench_stack(
         ui_port=free_port(),
         warehouse_port=free_port(),
         fake_amazon_port=free_port(),
+        start_page_port=free_port(),
+        smtp_port=free_port(),
+        mails_port=free_port(),
         rate_scale=rate_scale,
         order_files=dict(order_files),
     )

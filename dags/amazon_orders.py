@@ -10,7 +10,7 @@
 
 A large gap is worked through slice by slice: `extract_orders` gives its worker back while Amazon's quota fills
 (*up for reschedule*, the log says until when), `load_orders` loads what is complete, and while there is more
-`next_run` starts the next run.
+`next_run` starts the next run. After a failure `notify_reconnect` tells the one who can act.
 
 **When a task is red**
 
@@ -80,12 +80,20 @@ def orders_dag(entry: Seller | MisconfiguredSeller, settings: Settings) -> DAG:
             outlet_events[orders].extra = {name: loaded[name] for name in ("rows", "rejected", "watermark")}
             return loaded
 
+        def notify_reconnect(**context: Any) -> dict[str, Any]:
+            """Tell the one who can act: the seller with a link, or the operators; skipped when all went well."""
+            from include.orchestration import notification_tasks
+
+            return notification_tasks.notify(seller_id, context, failed_tasks=[step.task_id for step in steps])
+
         complete = EmptyOperator(task_id="complete")
 
         validate, extract = dag_parts.step(validate_authorization), dag_parts.step(extract_orders)
         load = dag_parts.step(load_orders, outlets=[orders])
         next_run = NextRun(task_id="next_run", dag_id=entry.dag_id, extract_task_id=extract.task_id)
+        steps = [validate, extract, load]
         validate >> extract >> load >> [complete, next_run]
+        steps >> dag_parts.after_a_failure(notify_reconnect)
     return dag
 
 

@@ -10,7 +10,7 @@ from base64 import urlsafe_b64encode
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-TO_FILL = re.compile(r'^(\w*PASSWORD|JWT_SECRET|API_SECRET_KEY|FERNET_KEY)="" *', re.MULTILINE)
+TO_FILL = re.compile(r'^(\w*PASSWORD|JWT_SECRET|API_SECRET_KEY|FERNET_KEY|SECRET_KEY)="" *', re.MULTILINE)
 
 
 def _filled(line: re.Match[str]) -> str:

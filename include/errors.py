@@ -17,13 +17,20 @@ class SellerOrdersError(Exception):
         remedy: What the reader should do, one sentence, or "" where the message says it already.
         request_id: Amazon's id of the refused request, for a support case; "" where there is none.
         code: Amazon's error code as sent, "" where there is none.
+        generation: The seller's authorization that it happened under, None where nobody noted it.
+        amazon_said: Amazon's own words, cleaned of control characters and secrets, "" where it said nothing.
     """
 
-    def __init__(self, message: str, *, remedy: str = "", request_id: str = "", code: str = "") -> None:
+    generation: int | None = None
+
+    def __init__(
+        self, message: str, *, remedy: str = "", request_id: str = "", code: str = "", amazon_said: str = ""
+    ) -> None:
         super().__init__(message)
         self.remedy = remedy
         self.request_id = request_id
         self.code = code
+        self.amazon_said = amazon_said
 
     def __str__(self) -> str:
         """Message, remedy and request id as one text, the form logs and the UI show."""
@@ -75,9 +82,15 @@ class TransientError(SellerOrdersError):
     """
 
     def __init__(
-        self, message: str, *, retry_after_s: float | None = None, request_id: str = "", code: str = ""
+        self,
+        message: str,
+        *,
+        retry_after_s: float | None = None,
+        request_id: str = "",
+        code: str = "",
+        amazon_said: str = "",
     ) -> None:
-        super().__init__(message, request_id=request_id, code=code)
+        super().__init__(message, request_id=request_id, code=code, amazon_said=amazon_said)
         self.retry_after_s = retry_after_s
 
 
@@ -103,3 +116,11 @@ class ContractError(SellerOrdersError):
 
 class LoadError(SellerOrdersError):
     """Raised when the warehouse refuses what was extracted; the landed pages stay."""
+
+
+class ConsentError(SellerOrdersError):
+    """Raised when a consent did not come to its end; the page shows it, and its visitor starts again."""
+
+
+class AuthorizationCodeExpiredError(ConsentError):
+    """Raised when Login with Amazon refuses the consent's code: older than five minutes, or used already."""

@@ -28,6 +28,10 @@ FILLED_TABLES = (
     "ops.extraction_window",
     "ops.watermark",
     "ops.quota_bucket",
+    "ops.outbox",
+    "ops.incident",
+    "ops.seller_authorization",
+    "ops.heartbeat",
 )
 
 

@@ -68,7 +68,7 @@ def test_the_demo_lays_only_known_variables_over_the_example(project_root: Path)
 
 
 def test_every_product_setting_reaches_the_containers(composed: dict):
-    from include.settings import load_settings
+    from include.settings import load_notification_settings, load_settings
 
     asked: set[str] = set()
 
@@ -78,6 +78,7 @@ def test_every_product_setting_reaches_the_containers(composed: dict):
             return default
 
     load_settings(Recorder())
+    load_notification_settings(Recorder())
     given = set(composed["services"]["airflow-scheduler"]["environment"])
     # The sellers' file is mounted at its default place instead.
     assert asked - given == {"SELLERS_FILE"}
@@ -118,7 +119,7 @@ def test_the_projects_image_carries_the_projects_version(composed: dict, project
 
 def test_only_loopback_addresses_are_published(composed: dict):
     published = [port for service in composed["services"].values() for port in service.get("ports", [])]
-    assert len(published) == 2
+    assert len(published) == 3
     assert all(str(port).startswith("127.0.0.1:") for port in published)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import requests
@@ -72,6 +73,22 @@ class AirflowGateway:
         """Return the state of each task of a run, None where it has none yet."""
         answer = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances")
         return {instance["task_id"]: instance["state"] for instance in answer["task_instances"]}
+
+    def task_started_utc(self, dag_id: str, run_id: str, task_id: str) -> datetime:
+        """Return when a task's last try began.
+
+        Raises:
+            ContractError: It has not begun.
+        """
+        task = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}")
+        if not task.get("start_date"):
+            raise ContractError(f"Airflow knows no start of {dag_id} {task_id}.")
+        return datetime.fromisoformat(task["start_date"])
+
+    def xcom(self, dag_id: str, run_id: str, task_id: str, key: str) -> Any:
+        """Return what a task left under a key."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}"
+        return self._call("GET", path, params={"deserialize": "true"})["value"]
 
     def _call(self, method: str, path: str, *, signed: bool = True, absent_is_none: bool = False, **kwargs: Any) -> Any:
         if signed and "Authorization" not in self._session.headers:

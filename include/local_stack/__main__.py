@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 
 from dotenv import load_dotenv
@@ -17,7 +17,7 @@ from include.airflow_gateway.gateway import AirflowGateway
 from include.errors import SellerOrdersError, SettingsError
 from include.fake_amazon.client import FakeAmazonClient
 from include.local_stack.airflow_processes import UI_USER
-from include.local_stack.connections import connected, create_absent_connections
+from include.local_stack.connections import connected, create_absent_connections, create_absent_mail_connection
 from include.local_stack.dictionary import write_dictionary
 from include.local_stack.passwords import Passwords, load_or_make_passwords
 from include.local_stack.postgres import PostgresServer, find_binaries
@@ -26,6 +26,7 @@ from include.local_stack.report import table, write_summary
 from include.local_stack.run_folder import clean
 from include.local_stack.runs import paused_sellers, run_sellers
 from include.local_stack.stack import ANALYST, FAKE_AMAZON_PATIENCE_S, Stack, running_stack
+from include.local_stack.story import play
 from include.local_stack.truth import compare_with_truth
 from include.local_stack.waiting import wait_until
 from include.sellers.registry import MisconfiguredSeller, Seller, load_sellers
@@ -46,6 +47,10 @@ def main(arguments: list[str] | None = None) -> int:
     reload = commands.add_parser("reload", help="load a seller's landed pages again, without asking Amazon")
     reload.add_argument("seller", help="the seller's id in sellers.yaml")
     reload.add_argument("--from", dest="from_utc", default="", help="only windows that end at or after this instant")
+    authorized = commands.add_parser("authorized", help="note the day on which a seller authorized the application")
+    authorized.add_argument("seller", help="the seller's id in sellers.yaml")
+    authorized.add_argument("--on", required=True, help="the day, YYYY-MM-DD")
+    commands.add_parser("story", help="play a lapsed authorization from end to end, and check each step")
     commands.add_parser("dictionary", help="write docs/data_dictionary.md from the comments in the migrations")
     commands.add_parser("clean", help="delete the local data, logs and passwords")
     connections = commands.add_parser("connections", help="make absent Connections in an Airflow, for a fake Amazon")
@@ -71,21 +76,25 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _command(chosen: argparse.Namespace, settings: StackSettings) -> int:
-    match chosen.command:
-        case "psql":
-            return _psql(settings)
-        case "reload":
-            return _reload(settings, chosen.seller, chosen.from_utc)
-        case "clean":
-            clean(settings.run_dir)
-            return 0
-        case "dictionary":
-            write_dictionary(settings)
-            return 0
-        case "connections":
-            return _connections(chosen.airflow, chosen.amazon, settings.ui_password)
-        case _:
-            return _run(settings, once=chosen.once)
+    commands: dict[str, Callable[[], int | None]] = {
+        "run": lambda: _run(settings, once=chosen.once),
+        "story": lambda: play(settings),
+        "psql": lambda: _psql(settings),
+        "reload": lambda: _domain_command(
+            settings,
+            "include.orders",
+            "reload",
+            chosen.seller,
+            *(("--from", chosen.from_utc) if chosen.from_utc else ()),
+        ),
+        "authorized": lambda: _domain_command(
+            settings, "include.authorization", "authorized", chosen.seller, "--on", chosen.on
+        ),
+        "dictionary": lambda: write_dictionary(settings),
+        "clean": lambda: clean(settings.run_dir),
+        "connections": lambda: _connections(chosen.airflow, chosen.amazon, settings.ui_password),
+    }
+    return commands[chosen.command]() or 0
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -101,6 +110,7 @@ def _run(settings: StackSettings, *, once: bool) -> int:
     progress.say("Seller Orders: starting on this machine")
     with running_stack(settings, product, progress) as stack:
         with progress.step("Connections"):
+            create_absent_mail_connection(stack.airflow, stack.settings.smtp_port)
             if stack.amazon:
                 create_absent_connections(stack.airflow, stack.amazon, sellers)
             ready = connected(stack.airflow, sellers)
@@ -139,6 +149,7 @@ def _serve(stack: Stack, progress: Progress) -> None:
         "Tables    make psql   (in another terminal), or any client:",
         f"          {stack.analyst_dsn}",
         f"          {EXAMPLE_QUERY}",
+        f"Mails     {stack.mails_url}   (nothing leaves this machine)",
         f"Logs      {stack.supervisor.logs_dir}",
         "",
         "Ctrl-C ends everything; the data stay for the next `make run`, `make clean` deletes them.",
@@ -173,16 +184,13 @@ def _server(settings: StackSettings) -> tuple[PostgresServer, Passwords]:
     )
 
 
-def _reload(settings: StackSettings, seller_id: str, from_utc: str) -> int:
-    """Let the domain's own command work on this stack's warehouse; a warehouse of one's own comes first."""
+def _domain_command(settings: StackSettings, room: str, *arguments: str) -> int:
+    """Let a room's own command work on this stack's warehouse; a warehouse of one's own comes first."""
     environment = dict(os.environ)
     if not environment.get("WAREHOUSE_DSN"):
         server, passwords = _server(settings)
         environment["WAREHOUSE_DSN"] = server.dsn("warehouse", user="loader", password=passwords.loader)
-    command = [sys.executable, "-m", "include.orders", "reload", seller_id]
-    return subprocess.run(
-        [*command, *(["--from", from_utc] if from_utc else [])], env=environment, check=False
-    ).returncode
+    return subprocess.run([sys.executable, "-m", room, *arguments], env=environment, check=False).returncode
 
 
 def _psql(settings: StackSettings) -> int:

@@ -15,6 +15,7 @@ from include.fake_amazon.client import FakeAmazonClient
 from include.sellers.registry import Seller
 
 APPLICATION_CONNECTION_ID = "amazon_application"
+MAIL_CONNECTION_ID = "smtp_default"
 
 
 def connected(airflow: AirflowGateway, sellers: Sequence[Seller]) -> list[Seller]:
@@ -33,6 +34,21 @@ def create_absent_connections(airflow: AirflowGateway, amazon: FakeAmazonClient,
         amazon.ensure_shop(seller.seller_id, region=seller.region, marketplaces=countries)
         if not airflow.has_connection(seller.connection_id):
             airflow.create_connection(_seller(amazon, seller))
+
+
+def create_absent_mail_connection(airflow: AirflowGateway, smtp_port: int) -> None:
+    """Make Airflow's mail server the sink of this machine, where no other is set."""
+    if not airflow.has_connection(MAIL_CONNECTION_ID):
+        airflow.create_connection(
+            {
+                "connection_id": MAIL_CONNECTION_ID,
+                "conn_type": "smtp",
+                "description": "The mail sink of this machine, which sends nothing",
+                "host": "127.0.0.1",
+                "port": smtp_port,
+                "extra": json.dumps({"disable_ssl": True, "disable_tls": True, "timeout": 10}),
+            }
+        )
 
 
 def _application(amazon: FakeAmazonClient) -> dict[str, Any]:

@@ -33,6 +33,7 @@ class Passwords:
         fernet_key: Encrypts Airflow's Connections.
         jwt_secret: Signs the tokens between Airflow's processes.
         api_secret_key: Signs the UI's sessions.
+        secret_key: Keys the fingerprints of refresh tokens and signs the links in mails.
     """
 
     superuser: str = field(default_factory=_password)
@@ -43,6 +44,7 @@ class Passwords:
     fernet_key: str = field(default_factory=_fernet_key)
     jwt_secret: str = field(default_factory=_password)
     api_secret_key: str = field(default_factory=_password)
+    secret_key: str = field(default_factory=_password)
 
 
 def load_or_make_passwords(run_dir: Path) -> Passwords:
@@ -52,15 +54,26 @@ def load_or_make_passwords(run_dir: Path) -> Passwords:
         SettingsError: The file was damaged; the data cannot be opened without it.
     """
     path = run_dir / "passwords.json"
-    if path.exists():
-        try:
-            stored = json.loads(path.read_text())
-            return Passwords(**{part.name: str(stored[part.name]) for part in fields(Passwords)})
-        except (ValueError, KeyError, TypeError):
-            raise SettingsError(
-                f"{path} is damaged.", remedy="Restore it, or run `make clean`, which deletes the local data."
-            ) from None
-    passwords = Passwords()
+    if not path.exists():
+        return _stored(path, Passwords())
+    try:
+        stored = json.loads(path.read_text())
+        # The one key that a run folder made by an earlier version lacks.
+        known = Passwords(
+            **{
+                part.name: str(stored[part.name])
+                for part in fields(Passwords)
+                if part.name in stored or part.name != "secret_key"
+            }
+        )
+    except (ValueError, KeyError, TypeError):
+        raise SettingsError(
+            f"{path} is damaged.", remedy="Restore it, or run `make clean`, which deletes the local data."
+        ) from None
+    return known if "secret_key" in stored else _stored(path, known)
+
+
+def _stored(path: Path, passwords: Passwords) -> Passwords:
     half = path.with_suffix(".half")
     half.unlink(missing_ok=True)
     with os.fdopen(os.open(half, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:

@@ -24,12 +24,14 @@ class RunOutcome:
 
     Attributes:
         seller: Whose run.
+        run_id: Airflow's id of it.
         state: Airflow's word, `success` or `failed`.
         failed_task: The first task that failed, "" where none did.
         seconds: From its start to its end.
     """
 
     seller: Seller
+    run_id: str
     state: str
     failed_task: str
     seconds: float
@@ -90,4 +92,4 @@ def _outcome(stack: Stack, seller: Seller, run_id: str) -> RunOutcome | None:
         return None
     states = stack.airflow.task_states(seller.dag_id, run_id)
     failed = next((task for task, state in states.items() if state == "failed"), "")
-    return RunOutcome(seller, run["state"], failed, float(run["duration"] or 0))
+    return RunOutcome(seller, run_id, run["state"], failed, float(run["duration"] or 0))

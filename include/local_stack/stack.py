@@ -1,6 +1,7 @@
 """Everything on one machine, started in the order of who needs whom, and ended in the reverse.
 
-PostgreSQL, the fake Amazon and Airflow's three processes, all on loopback. Data stay in the run folder.
+PostgreSQL, the fake Amazon, a mail sink, the sellers' start page and Airflow's three processes, all on loopback. Data
+stay in the run folder.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from include.local_stack.airflow_processes import (
     airflow_environment,
     write_ui_login,
 )
+from include.local_stack.mail_client import MailSinkClient
 from include.local_stack.passwords import Passwords, load_or_make_passwords
 from include.local_stack.ports import require_free_port
 from include.local_stack.postgres import (
@@ -59,6 +61,7 @@ class Stack:
         supervisor: The other processes.
         amazon: Control of the fake Amazon, None where it does not stand in.
         airflow: Airflow's API.
+        mails: What would have been sent.
     """
 
     settings: StackSettings
@@ -67,11 +70,17 @@ class Stack:
     supervisor: Supervisor
     amazon: FakeAmazonClient | None
     airflow: AirflowGateway
+    mails: MailSinkClient
 
     @property
     def ui_url(self) -> str:
         """Address of Airflow's UI."""
         return f"http://127.0.0.1:{self.settings.ui_port}"
+
+    @property
+    def mails_url(self) -> str:
+        """Address of the page that shows the mails."""
+        return f"http://127.0.0.1:{self.settings.mails_port}"
 
     @property
     def loader_dsn(self) -> str:
@@ -101,15 +110,17 @@ def running_stack(settings: StackSettings, product: Settings, progress: Progress
         stack = _prepare(settings, supervisor)
         ending.callback(stack.postgres.stop)
         ending.callback(supervisor.stop_all)
+        inherited = {**os.environ, **_product_environment(stack, product)}
         environment = airflow_environment(
             settings,
             stack.passwords,
             metadata_dsn=stack.postgres.dsn("airflow", user="airflow", password=stack.passwords.airflow),
-            inherited={**os.environ, **_product_environment(stack, product)},
+            inherited=inherited,
         )
-        with progress.step("PostgreSQL, the fake Amazon" if stack.amazon else "PostgreSQL"):
+        with progress.step("PostgreSQL, mail sink" + (", the fake Amazon" if stack.amazon else "")):
             if stack.amazon:
                 _start_fake_amazon(stack)
+            _start_mail_sink(stack)
             stack.postgres.start()
             _ensure_databases(stack)
             if stack.amazon:
@@ -118,6 +129,7 @@ def running_stack(settings: StackSettings, product: Settings, progress: Progress
             warehouse = pool.submit(migrate, stack.loader_dsn)
             _migrate_airflow(stack, environment)
             warehouse.result()
+            _start_start_page(stack, inherited)
         with progress.step("Airflow: UI, scheduler, DAG processor"):
             for name, command in PROCESSES.items():
                 if name == SCHEDULER:
@@ -136,6 +148,9 @@ def _clean_up(settings: StackSettings, supervisor: Supervisor) -> None:
 def _require_ports(settings: StackSettings) -> None:
     require_free_port("Airflow's UI", settings.ui_port, "UI_PORT")
     require_free_port("the warehouse", settings.warehouse_port, "WAREHOUSE_PORT")
+    require_free_port("the sellers' start page", settings.start_page_port, "START_PAGE_PORT")
+    require_free_port("the mail sink", settings.smtp_port, "SMTP_PORT")
+    require_free_port("the page of the mails", settings.mails_port, "MAILS_PORT")
     if settings.fake_amazon:
         require_free_port("the fake Amazon", settings.fake_amazon_port, "FAKE_AMAZON_PORT")
 
@@ -147,7 +162,8 @@ def _prepare(settings: StackSettings, supervisor: Supervisor) -> Stack:
     write_ui_login(settings.run_dir / "airflow", passwords)
     amazon = FakeAmazonClient(f"http://127.0.0.1:{settings.fake_amazon_port}") if settings.fake_amazon else None
     airflow = AirflowGateway(f"http://127.0.0.1:{settings.ui_port}", UI_USER, passwords.ui)
-    return Stack(settings, passwords, postgres, supervisor, amazon, airflow)
+    mails = MailSinkClient(f"http://127.0.0.1:{settings.mails_port}")
+    return Stack(settings, passwords, postgres, supervisor, amazon, airflow, mails)
 
 
 def _product_environment(stack: Stack, product: Settings) -> dict[str, str]:
@@ -158,6 +174,13 @@ def _product_environment(stack: Stack, product: Settings) -> dict[str, str]:
         else f"file://{stack.settings.run_dir / 'raw'}",
         "SELLERS_FILE": str(product.sellers_file),
     }
+    defaults = {
+        "SECRET_KEY": stack.passwords.secret_key,
+        "PUBLIC_BASE_URL": f"http://127.0.0.1:{stack.settings.start_page_port}",
+        "MAIL_FROM": "Seller Orders <orders@seller-orders.example>",
+        "OPERATOR_CONTACTS": "operators@seller-orders.example",
+    }
+    environment |= {name: os.environ.get(name) or value for name, value in defaults.items()}
     if stack.amazon:
         amazon = f"http://127.0.0.1:{stack.settings.fake_amazon_port}"
         environment |= {f"SPAPI_ENDPOINT_{region.upper()}": f"{amazon}/{region}" for region in product.spapi_endpoints}
@@ -172,6 +195,18 @@ def _start_fake_amazon(stack: Stack) -> None:
     for seller_id, file in settings.order_files.items():
         command += ["--orders", f"{seller_id}={file}"]
     stack.supervisor.start("fake-amazon", command, cwd=PROJECT_ROOT)
+
+
+def _start_mail_sink(stack: Stack) -> None:
+    settings = stack.settings
+    command = [sys.executable, "-m", "include.local_stack.mail_sink", "--folder", str(settings.run_dir / "mails")]
+    command += ["--smtp-port", str(settings.smtp_port), "--http-port", str(settings.mails_port)]
+    stack.supervisor.start("mail-sink", command, cwd=PROJECT_ROOT)
+
+
+def _start_start_page(stack: Stack, environment: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "include.reconnect.consent_app", "--port", str(stack.settings.start_page_port)]
+    stack.supervisor.start("start-page", command, env=environment, cwd=PROJECT_ROOT)
 
 
 def _wait_for_fake_amazon(stack: Stack, amazon: FakeAmazonClient) -> None:

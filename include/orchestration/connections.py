@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from airflow.sdk import BaseHook
@@ -24,6 +25,21 @@ def application_credentials(connection_id: str = APPLICATION_CONNECTION_ID) -> A
         client_id=_required(connection, connection_id, "login", "client_id"),
         client_secret=_required(connection, connection_id, "password", "client_secret"),
     )
+
+
+def client_secret_made_on(connection_id: str = APPLICATION_CONNECTION_ID) -> date | None:
+    """Return the day the client secret was made, None where the Connection does not say.
+
+    Raises:
+        SettingsError: The Connection is missing, or the day is none.
+    """
+    text = str(_connection(connection_id).extra_dejson.get("made_on") or "").strip()
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise SettingsError(
+            f"Connection {connection_id}: made_on is {text[:20]!r}; expected a day, YYYY-MM-DD."
+        ) from None
 
 
 def seller_credentials(connection_id: str) -> SellerCredentials:

@@ -8,8 +8,10 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.providers.standard.operators.python import PythonOperator
-from airflow.sdk import Asset, CronTriggerTimetable
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import Asset, CronTriggerTimetable, TriggerRule
 
+from include.orchestration.failure_callback import push_failure
 from include.orchestration.retry_policy import AmazonRetryPolicy
 from include.sellers.registry import MisconfiguredSeller, Seller
 from include.settings import Settings
@@ -23,13 +25,17 @@ NEVER = timedelta(seconds=1)
 
 
 def task_defaults() -> dict[str, Any]:
-    """Defaults of every task: four more tries, after 1, 2, 4 and 8 minutes unless the error says otherwise."""
+    """Defaults of every task: four more tries, after 1, 2, 4 and 8 minutes unless the error says otherwise.
+
+    One that has failed for good leaves its error's class and facts for the task that tells people.
+    """
     return {
         "owner": OWNER,
         "retries": 4,
         "retry_delay": timedelta(minutes=1),
         "retry_exponential_backoff": 2,
         "retry_policy": AmazonRetryPolicy(),
+        "on_failure_callback": push_failure,
     }
 
 
@@ -39,6 +45,26 @@ def step(function: Callable[..., Any], **arguments: Any) -> PythonOperator:
     `@task` would read better by a hair and costs half as much again of a DAG's parsing.
     """
     return PythonOperator(task_id=function.__name__, python_callable=function, doc_md=function.__doc__, **arguments)
+
+
+def after_a_failure(function: Callable[..., Any]) -> PythonOperator:
+    """Make the task that follows a failed one; never the only leaf, so that the run stays failed."""
+    return step(function, trigger_rule=TriggerRule.ONE_FAILED, on_failure_callback=None)
+
+
+def run_each(dag_ids: PythonOperator) -> None:
+    """Start a run of each DAG that a task returns; of none, it is skipped."""
+    TriggerDagRunOperator.partial(task_id="run_again").expand(trigger_dag_id=dag_ids.output)
+
+
+def watch_defaults() -> dict[str, Any]:
+    """Defaults of the watch's tasks: no repetition, because the next quarter of an hour is one."""
+    return {"owner": OWNER, "retries": 0}
+
+
+def every_quarter_of_an_hour() -> CronTriggerTimetable:
+    """When the watch runs."""
+    return CronTriggerTimetable("*/15 * * * *", timezone="UTC", run_immediately=NEVER)
 
 
 def orders_asset(dag_suffix: str) -> Asset:

@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk import RetryDecision, RetryPolicy
 
-from include.errors import ContractError, OperatorActionError, SellerActionError, TransientError
+from include.errors import ConsentError, ContractError, OperatorActionError, SellerActionError, TransientError
 
 
 class AmazonRetryPolicy(RetryPolicy):
@@ -19,6 +19,8 @@ class AmazonRetryPolicy(RetryPolicy):
             return RetryDecision.fail(reason="The seller must act; asking again cannot help.")
         if isinstance(exception, OperatorActionError | ContractError):
             return RetryDecision.fail(reason="The operators must act; asking again cannot help.")
+        if isinstance(exception, ConsentError):
+            return RetryDecision.fail(reason="The consent has to be given anew.")
         if isinstance(exception, TransientError) and exception.retry_after_s is not None:
             return RetryDecision.retry(timedelta(seconds=exception.retry_after_s), reason="Wait as Amazon asks.")
         return RetryDecision.default()

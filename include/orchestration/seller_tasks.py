@@ -12,16 +12,20 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowRescheduleException
 
+from include.authorization.credentials import ApplicationCredentials, SellerCredentials
+from include.authorization.fingerprint import fingerprint
 from include.authorization.seller_client import open_seller_client
+from include.authorization.status import read_authorization
 from include.authorization.validate import validate_authorization
 from include.clock import format_utc, utc_now
-from include.errors import NotYetError, SettingsError
+from include.errors import NotYetError, SellerOrdersError, SettingsError
+from include.notifications.recovery import connected, loaded
 from include.orchestration.connections import application_credentials, seller_credentials
 from include.orders.extract import extract_orders
 from include.orders.load import load_orders
 from include.orders.requests import log_preview, read_request
 from include.orders.retention import delete_old_pages
-from include.sellers.registry import Seller, require_seller
+from include.sellers.registry import DAG_ID_PREFIX, Seller, load_sellers, require_seller
 from include.settings import Settings, load_settings
 from include.spapi.client import SellingPartnerClient
 from include.spapi.quota import QuotaBuckets
@@ -41,7 +45,14 @@ def validate(seller_id: str) -> dict[str, Any]:
     settings = load_settings()
     seller = require_seller(settings.sellers_file, seller_id)
     with connect(settings.warehouse_dsn) as connection, warehouse_errors(), _coming_back():
-        validation = validate_authorization(seller, _client(seller, settings, connection))
+        # Known before the token is read: what fails or succeeds late, after a renewal, must not count for it.
+        generation = read_authorization(connection, seller_id).generation
+        with _noting(generation):
+            application, credentials = _credentials(seller)
+            client = _client(seller, application, credentials, settings, connection)
+            validation = validate_authorization(seller, client)
+            token = fingerprint(credentials.refresh_token, settings.secret_key)
+        connected(connection, seller, token, now_utc=utc_now(), generation=generation)
     return {"participating": list(validation.participating), "absent": list(validation.absent)}
 
 
@@ -64,8 +75,13 @@ def extract(seller_id: str, *, run_id: str, begun_utc: datetime | None, params: 
     seller = require_seller(settings.sellers_file, seller_id)
     # Later visits of the run must understand the same stretch.
     request = read_request(run_id, params, now_utc=begun_utc or utc_now())
-    with connect(settings.warehouse_dsn) as connection, warehouse_errors(), _coming_back():
-        client = _client(seller, settings, connection)
+    with (
+        connect(settings.warehouse_dsn) as connection,
+        warehouse_errors(),
+        _coming_back(),
+        _noting(read_authorization(connection, seller_id).generation),
+    ):
+        client = _client(seller, *_credentials(seller), settings, connection)
         if request:
             log_preview(connection, seller, client, request)
         result = extract_orders(
@@ -101,6 +117,9 @@ def load(seller_id: str) -> dict[str, Any]:
     with connect(settings.warehouse_dsn) as connection, warehouse_errors():
         result = load_orders(connection, seller_id)
         delete_old_pages(connection, seller_id, days=settings.raw_retention_days, now=utc_now)
+        for seller in load_sellers(settings.sellers_file, dag_id=DAG_ID_PREFIX + seller_id):
+            if isinstance(seller, Seller):
+                loaded(connection, seller, now_utc=utc_now())
     watermark = format_utc(result.complete_through_utc) if result.complete_through_utc else None
     return {
         "rows": result.orders,
@@ -120,7 +139,17 @@ def _coming_back() -> Iterator[None]:
         raise AirflowRescheduleException(wait.until_utc) from None  # type: ignore[no-untyped-call]
 
 
-def _client(seller: Seller, settings: Settings, connection: Connection) -> SellingPartnerClient:
+@contextmanager
+def _noting(generation: int) -> Iterator[None]:
+    """Let every error tell which of the seller's authorizations it happened under."""
+    try:
+        yield
+    except SellerOrdersError as error:
+        error.generation = generation
+        raise
+
+
+def _credentials(seller: Seller) -> tuple[ApplicationCredentials, SellerCredentials]:
     application, credentials = application_credentials(), seller_credentials(seller.connection_id)
     if credentials.region != seller.region:
         raise SettingsError(
@@ -128,6 +157,16 @@ def _client(seller: Seller, settings: Settings, connection: Connection) -> Selli
             f"Connection {seller.connection_id}.",
             remedy="Make both the same; an authorization is good for one region.",
         )
+    return application, credentials
+
+
+def _client(
+    seller: Seller,
+    application: ApplicationCredentials,
+    credentials: SellerCredentials,
+    settings: Settings,
+    connection: Connection,
+) -> SellingPartnerClient:
     quota = QuotaBuckets(
         connection,
         client_id=application.client_id,

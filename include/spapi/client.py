@@ -117,9 +117,10 @@ class SellingPartnerClient:
             except AccessTokenExpiredError as again:
                 raise AccessDeniedError(
                     f"{again.args[0]} The access token was fresh.",
-                    remedy="Check the seller's account and the application's roles; the first refusal said the same.",
+                    remedy="Check the seller's account and the application's roles; two tokens in a row were refused.",
                     request_id=again.request_id,
                     code=again.code,
+                    amazon_said=again.amazon_said,
                 ) from expired
 
     def quota_left(self, operation: Operation) -> float:

@@ -26,6 +26,7 @@ def test_each_shipped_seller_has_a_dag_and_nothing_fails_to_import(dag_bag):
         "amazon_orders__maple_trail",
         "amazon_orders__nordlicht_kerzen",
         "amazon_orders__sakura_kitchen",
+        "authorization_watch",
     ]
 
 
@@ -33,13 +34,14 @@ def test_a_dag_validates_then_extracts_then_loads_and_ends_in_a_leaf_without_out
     sellers_file()
     dag = dag_bag().dags["amazon_orders__acme"]
     chain = ["validate_authorization", "extract_orders", "load_orders"]
-    assert sorted(task.task_id for task in dag.tasks) == sorted([*chain, "complete", "next_run"])
+    assert sorted(task.task_id for task in dag.tasks) == sorted([*chain, "complete", "next_run", "notify_reconnect"])
     assert [dag.get_task(task_id).downstream_task_ids for task_id in chain] == [
-        {"extract_orders"},
-        {"load_orders"},
-        {"complete", "next_run"},
+        {"extract_orders", "notify_reconnect"},
+        {"load_orders", "notify_reconnect"},
+        {"complete", "next_run", "notify_reconnect"},
     ]
-    assert {task.task_id for task in dag.leaves} == {"complete", "next_run"}
+    # One that tells people after a failure must never be the only leaf: the run would count as good.
+    assert {task.task_id for task in dag.leaves} == {"complete", "next_run", "notify_reconnect"}
     assert [asset.name for asset in dag.get_task("load_orders").outlets] == ["amazon_orders/acme"]
     assert all(dag.get_task(task_id).outlets == [] for task_id in ("complete", "next_run"))
 
@@ -93,7 +95,12 @@ def test_a_broken_entry_keeps_a_marked_dag_and_leaves_the_others_alone(dag_bag, 
     sellers_file(TWO_BROKEN)
     bag = dag_bag()
     assert bag.import_errors == {}
-    assert sorted(bag.dags) == ["amazon_orders__acme", "amazon_orders__entry_3", "amazon_orders__globex"]
+    assert sorted(bag.dags) == [
+        "amazon_orders__acme",
+        "amazon_orders__entry_3",
+        "amazon_orders__globex",
+        "authorization_watch",
+    ]
     globex = bag.dags["amazon_orders__globex"]
     assert "misconfigured" in globex.tags
     assert "misconfigured" in globex.dag_display_name
@@ -110,14 +117,16 @@ def test_a_broken_entrys_first_task_says_seller_field_and_what_is_expected(dag_b
 
 def test_a_file_that_is_no_yaml_is_an_import_error_with_line_and_column(dag_bag, sellers_file):
     sellers_file("sellers:\n  - id: [acme\n  name: x\n")
-    (error,) = dag_bag().import_errors.values()
+    bag = dag_bag()
+    (error,) = bag.import_errors.values()
+    assert list(bag.dags) == ["authorization_watch"]
     assert "line 3" in error
     assert "column" in error
 
 
 def test_a_task_process_parses_its_own_dag_only(dag_bag, monkeypatch):
     monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "amazon_orders__maple_trail")
-    assert list(dag_bag().dags) == ["amazon_orders__maple_trail"]
+    assert sorted(dag_bag().dags) == ["amazon_orders__maple_trail", "authorization_watch"]
 
 
 def test_two_parses_give_the_same_dag_so_no_version_is_made_for_nothing(dag_bag, sellers_file):

@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 
 from include.errors import SettingsError
-from include.settings import PROJECT_ROOT, Settings, StackSettings, load_settings, load_stack_settings
+from include.settings import (
+    PROJECT_ROOT,
+    NotificationSettings,
+    Settings,
+    StackSettings,
+    load_notification_settings,
+    load_settings,
+    load_stack_settings,
+)
 
 LOOPBACK = {
     "LWA_TOKEN_URL": "http://127.0.0.1:8091/auth/o2/token",
@@ -42,6 +50,7 @@ def names_read() -> set[str]:
     environment = RecordingEnvironment()
     load_settings(environment)
     load_stack_settings(environment)
+    load_notification_settings(environment)
     return environment.asked
 
 
@@ -242,7 +251,9 @@ def test_every_name_of_the_local_stack_reaches_its_setting(tmp_path: Path) -> No
     )
 
 
-@pytest.mark.parametrize("name", ["UI_PORT", "WAREHOUSE_PORT", "FAKE_AMAZON_PORT"])
+@pytest.mark.parametrize(
+    "name", ["UI_PORT", "WAREHOUSE_PORT", "FAKE_AMAZON_PORT", "START_PAGE_PORT", "SMTP_PORT", "MAILS_PORT"]
+)
 @pytest.mark.parametrize("text", ["65536", "80.5", "0", "-1", "http"])
 def test_what_is_no_port_is_refused_by_name(name: str, text: str) -> None:
     with pytest.raises(SettingsError, match=f"{name} is '{text}'; expected"):
@@ -253,6 +264,45 @@ def test_what_is_no_port_is_refused_by_name(name: str, text: str) -> None:
 def test_orders_that_are_no_pairs_are_refused(text: str) -> None:
     with pytest.raises(SettingsError, match=r"ORDERS holds .*; expected SELLER=FILE"):
         load_stack_settings({"ORDERS": text})
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("MAIL_TRANSPORT", "pigeon", "MAIL_TRANSPORT is 'pigeon'; expected smtp or ses"),
+        ("MAIL_FROM", "nobody", "MAIL_FROM holds 'nobody'; expected a mail address"),
+        ("OPERATOR_CONTACTS", "a@b.example, c", "OPERATOR_CONTACTS holds 'c'; expected a mail address"),
+        ("PUBLIC_BASE_URL", "http://orders.example", "PUBLIC_BASE_URL is .*; expected https"),
+        ("REMINDER_DAYS", "3,soon", "REMINDER_DAYS is 'soon'; expected a whole number from 1 to 365"),
+        ("OPERATOR_NOTIFIER_ARGUMENTS", "[1]", "OPERATOR_NOTIFIER_ARGUMENTS is no JSON object"),
+        ("LATE_AFTER_HOURS", "0", "LATE_AFTER_HOURS is '0'; expected a number, at least 1"),
+        ("SILENT_AFTER_MINUTES", "15", "SILENT_AFTER_MINUTES is '15'; expected a whole number from 16"),
+    ],
+)
+def test_a_setting_of_mails_that_cannot_be_used_is_refused_by_name(name: str, text: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        load_notification_settings({name: text})
+
+
+def test_settings_of_mails_are_read_as_lists_days_and_arguments() -> None:
+    settings = load_notification_settings(
+        {
+            "MAIL_TRANSPORT": "ses",
+            "MAIL_FROM": "Müller & Söhne <orders@orders.example>",
+            "OPERATOR_CONTACTS": "a@ops.example, b@ops.example",
+            "OLD_APP_NAMES": "Old, Older",
+            "REMINDER_DAYS": "2, 5",
+            "OPERATOR_NOTIFIER_ARGUMENTS": '{"text": "{subject}"}',
+            "SECRET_KEY": "hush",
+        }
+    )
+    assert (settings.mail_connection_id, settings.reply_to) == ("aws_default", "a@ops.example")
+    assert (settings.operator_contacts, settings.old_app_names) == (
+        ("a@ops.example", "b@ops.example"),
+        ("Old", "Older"),
+    )
+    assert (settings.reminder_days, settings.operator_notifier_arguments) == ((2, 5), {"text": "{subject}"})
+    assert "hush" not in repr(settings)
 
 
 def example_names() -> list[str]:
@@ -280,3 +330,4 @@ def test_the_example_copied_as_it_is_changes_nothing() -> None:
     assert set(example_names()) <= set(environment)
     assert load_settings(environment) == Settings()
     assert load_stack_settings(environment) == StackSettings()
+    assert load_notification_settings(environment) == NotificationSettings()

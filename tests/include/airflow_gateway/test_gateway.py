@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import traceback
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -179,3 +180,18 @@ def test_an_answer_of_another_shape_is_a_contract_error(
     airflow.say(200, body)
     with pytest.raises(ContractError, match="GET /api/v2/monitor/health is no JSON object"):
         gateway.health()
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_what_a_task_left_and_when_it_began_are_read(gateway: AirflowGateway, airflow: ScriptedServer) -> None:
+    airflow.say(200, {"key": "failure", "value": {"error_class": "LoadError"}})
+    airflow.say(200, {"start_date": "2026-11-23T03:00:01.5Z"})
+    airflow.say(200, {"start_date": None})
+    assert gateway.xcom("amazon_orders__acme", "mine", "load_orders", "failure") == {"error_class": "LoadError"}
+    assert airflow.asked[-1].path.startswith(
+        "/api/v2/dags/amazon_orders__acme/dagRuns/mine/taskInstances/load_orders/xcomEntries/failure"
+    )
+    began = gateway.task_started_utc("amazon_orders__acme", "mine", "load_orders")
+    assert began == datetime(2026, 11, 23, 3, 0, 1, 500_000, tzinfo=UTC)
+    with pytest.raises(ContractError, match="no start of amazon_orders__acme load_orders"):
+        gateway.task_started_utc("amazon_orders__acme", "mine", "load_orders")

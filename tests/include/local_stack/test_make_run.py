@@ -144,6 +144,9 @@ def machine(project_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
         "UI_PORT": str(free_port()),
         "WAREHOUSE_PORT": str(free_port()),
         "FAKE_AMAZON_PORT": str(free_port()),
+        "START_PAGE_PORT": str(free_port()),
+        "SMTP_PORT": str(free_port()),
+        "MAILS_PORT": str(free_port()),
     }
     machine = Machine(project_root, folder, environment)
     yield machine

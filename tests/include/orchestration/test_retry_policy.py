@@ -25,6 +25,8 @@ def _decide(error: BaseException):
         errors.AccessDeniedError("x"),
         errors.SettingsError("x"),
         errors.ContractError("x"),
+        errors.ConsentError("x"),
+        errors.AuthorizationCodeExpiredError("x"),
     ],
     ids=lambda error: type(error).__name__,
 )
@@ -32,8 +34,13 @@ def test_what_a_person_must_mend_fails_at_once(error: Exception):
     assert _decide(error).action.value == "fail"
 
 
-def test_a_transient_error_waits_what_it_says():
-    decision = _decide(errors.ThrottledError("x", retry_after_s=178.6))
+@pytest.mark.parametrize(
+    "error",
+    [errors.ThrottledError, errors.ServiceUnavailableError, errors.TransportError, errors.TransientError],
+    ids=lambda error: error.__name__,
+)
+def test_a_transient_error_waits_what_it_says(error: type[errors.TransientError]):
+    decision = _decide(error("x", retry_after_s=178.6))
     assert (decision.action.value, decision.retry_delay) == ("retry", timedelta(seconds=178.6))
 
 

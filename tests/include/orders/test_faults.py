@@ -291,7 +291,7 @@ CASES = [
     Case("LWA says the client id or secret is wrong", lwa(literal.LWA_CLIENT_INVALID), APPLICATION),
     Case("LWA says the token is another app's", lwa(literal.LWA_CLIENT_UNAUTHORIZED), APPLICATION),
     Case("LWA misses a parameter", lwa(literal.LWA_PARAMETER_MISSING), CONTRACT),
-    Case("LWA answers 403 with HTML", lwa(answer(403, b"<html></html>", "text/html")), CONTRACT),
+    Case("LWA answers 403 with HTML", lwa(answer(403, b"<html></html>", "text/html"))),
     Case("LWA answers 404 with nothing", lwa(answer(404, b"")), CONTRACT),
     Case("LWA throttles", lwa(answer(429, b"{}"))),
     Case("LWA answers 500", lwa(literal.LWA_SERVER_ERROR)),
@@ -302,7 +302,7 @@ CASES = [
     Case("LWA's answer is cut off", lambda s: s.amazon.fail_next("lwa.refresh_token", cut_off=True)),
     # The Selling Partner API
     Case("the API answers 400 with JSON", api(literal.INVALID_INPUT), CONTRACT),
-    Case("the API answers 400 with HTML", api(literal.HTML_REJECTED), CONTRACT),
+    Case("the API answers 400 with HTML", api(literal.HTML_REJECTED)),
     Case("our clock is some seconds ahead of Amazon's", api(literal.BEFORE_TOO_RECENT, times=3)),
     Case("the hourly token is expired", api(literal.ACCESS_TOKEN_EXPIRED)),
     Case("the hourly token is called malformed", api(literal.ACCESS_TOKEN_INVALID)),

@@ -109,9 +109,9 @@ def test_a_second_writing_replaces_the_page(raw_url: str) -> None:
 def test_the_default_landing_is_in_the_projects_folder_even_where_its_name_has_a_space(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    elsewhere = tmp_path / "my orders" / "include" / "settings.py"
+    elsewhere = tmp_path / "my orders" / "include" / "settings" / "product.py"
     elsewhere.parent.mkdir(parents=True)
-    shutil.copy(settings.__file__, elsewhere)
+    shutil.copy(settings.product.__file__, elsewhere)
     spec = importlib.util.spec_from_file_location("settings_elsewhere", elsewhere)
     assert spec
     assert spec.loader

@@ -7,11 +7,15 @@ import traceback
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
+from include.authorization.credentials import ApplicationCredentials
+from include.authorization.lwa import CachedAccessToken, exchange_refresh_token
 from include.errors import (
     AccessDeniedError,
+    ApplicationCredentialsError,
     ContractError,
     NotYetError,
     ReauthorizationRequiredError,
@@ -28,15 +32,17 @@ from tests.payloads.scripted_server import ScriptedServer
 
 OpenClient = Callable[..., SellingPartnerClient]
 QUERY = {"paginationToken": "secret+/= &token", "marketplaceIds": "A,B"}
-EXPIRED = {
-    "errors": [
-        {
-            "code": "Unauthorized",
-            "message": "Access to requested resource is denied.",
-            "details": "The access token you provided has expired.",
-        }
-    ]
-}
+
+
+def denied(details: str) -> dict[str, Any]:
+    """A 403 of the API with these words."""
+    words = {"code": "Unauthorized", "message": "Access to requested resource is denied.", "details": details}
+    return {"errors": [words]}
+
+
+EXPIRED = denied("The access token you provided has expired.")
+REVOKED = denied("The access token you provided is revoked, malformed or invalid.")
+PAGE = b"<!DOCTYPE html><html><head><title>x</title></head><body></body></html>"
 
 
 def test_a_call_carries_token_date_and_name(client: SellingPartnerClient, server: ScriptedServer) -> None:
@@ -181,7 +187,7 @@ def test_a_rate_that_is_none_is_passed_over(open_client: OpenClient, server: Scr
 
 def test_an_outage_is_waited_out(client: SellingPartnerClient, server: ScriptedServer, clock: HandClock) -> None:
     server.say(503, b"<html><title>Website Temporarily Unavailable</title></html>")
-    server.say(500, b"")
+    server.say(400, PAGE)
     server.say(200, b"there again")
     assert client.get(SEARCH_ORDERS, {}).body == b"there again"
     assert clock.slept_s == [2, 4]
@@ -219,10 +225,11 @@ def test_a_server_that_stays_silent_is_a_transport_error(open_client: OpenClient
             client.get(SEARCH_ORDERS, {})
 
 
+@pytest.mark.parametrize("dead", [EXPIRED, REVOKED], ids=["expired", "revoked, malformed or invalid"])
 def test_a_dead_access_token_is_exchanged_once_and_the_call_repeated_at_once(
-    client: SellingPartnerClient, server: ScriptedServer, clock: HandClock
+    client: SellingPartnerClient, server: ScriptedServer, clock: HandClock, dead: dict[str, Any]
 ) -> None:
-    server.say(403, EXPIRED)
+    server.say(403, dead)
     server.say(200, b"answer")
     assert client.get(SEARCH_ORDERS, QUERY).body == b"answer"
     assert [asked.headers["x-amz-access-token"] for asked in server.asked] == ["Atza|secret-1", "Atza|secret-2"]
@@ -230,16 +237,39 @@ def test_a_dead_access_token_is_exchanged_once_and_the_call_repeated_at_once(
     assert clock.slept_s == []
 
 
+@pytest.mark.parametrize("dead", [EXPIRED, REVOKED], ids=["expired", "revoked, malformed or invalid"])
 def test_a_fresh_token_refused_like_the_old_one_is_for_the_operators(
-    client: SellingPartnerClient, server: ScriptedServer
+    client: SellingPartnerClient, server: ScriptedServer, dead: dict[str, Any]
 ) -> None:
     server.say(403, EXPIRED)
-    server.say(403, EXPIRED, x_amzn_RequestId="request-2")
+    server.say(403, dead, x_amzn_RequestId="request-2")
     with pytest.raises(AccessDeniedError, match="The access token was fresh") as refused:
         client.get(SEARCH_ORDERS, {})
     assert (refused.value.request_id, refused.value.code) == ("request-2", "Unauthorized")
+    assert refused.value.amazon_said.endswith(dead["errors"][0]["details"])
     assert refused.value.remedy
     assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        ("", AccessDeniedError),
+        ("The marketplaces you provided are not valid for region.", AccessDeniedError),
+        ("The LWA secret token you provided has expired.", ApplicationCredentialsError),
+        ("Access token is missing in the request header.", ContractError),
+    ],
+    ids=["no reason", "a foreign marketplace", "an old client secret", "a missing token"],
+)
+def test_a_403_that_does_not_call_the_token_dead_is_not_worth_a_fresh_one(
+    client: SellingPartnerClient, server: ScriptedServer, words: str, error: type[SellerOrdersError]
+) -> None:
+    server.say(403, denied(words))
+    server.say(200)
+    with pytest.raises(error):
+        client.get(SEARCH_ORDERS, {})
+    client.get(SEARCH_ORDERS, {})
+    assert [asked.headers["x-amz-access-token"] for asked in server.asked] == ["Atza|secret-1"] * 2
 
 
 def test_a_fresh_token_is_used_by_the_next_call_too(client: SellingPartnerClient, server: ScriptedServer) -> None:
@@ -262,27 +292,93 @@ def test_a_fresh_token_has_its_own_patience(
     assert clock.slept_s == [2, 2]
 
 
-def test_a_lapsed_authorization_met_while_exchanging_goes_through(
-    open_client: OpenClient, server: ScriptedServer
+@pytest.fixture
+def exchanging_client(open_client: OpenClient, server: ScriptedServer, clock: HandClock) -> SellingPartnerClient:
+    """A door whose tokens come from Login with Amazon, at the scripted server too."""
+    application = ApplicationCredentials("amzn1.application-oa2-client.acme", "secret")
+    url = f"{server.url}/auth/o2/token"
+    return open_client(
+        access_token=CachedAccessToken(
+            lambda: exchange_refresh_token("Atzr|secret", application, token_url=url, now=clock), clock
+        )
+    )
+
+
+LWA_PATH, ORDERS_PATH = "/auth/o2/token", SEARCH_ORDERS.path
+
+
+def test_a_token_kept_is_dropped_when_it_is_refused_and_login_with_amazon_asked_for_one_more(
+    exchanging_client: SellingPartnerClient, server: ScriptedServer
 ) -> None:
-    class Lapsed:
-        def __call__(self) -> str:
-            if not server.asked:
-                return "Atza|old"
-            raise ReauthorizationRequiredError("lapsed")
+    server.say(200, {"access_token": "Atza|old", "expires_in": 3600})
+    server.say(200)
+    server.say(403, REVOKED)
+    server.say(200, {"access_token": "Atza|fresh", "expires_in": 3600})
+    server.say(200, b"answer")
+    exchanging_client.get(SEARCH_ORDERS, {})
+    assert exchanging_client.get(SEARCH_ORDERS, {}).body == b"answer"
+    assert [(asked.path, asked.headers.get("x-amz-access-token")) for asked in server.asked] == [
+        (LWA_PATH, None),
+        (ORDERS_PATH, "Atza|old"),
+        (ORDERS_PATH, "Atza|old"),
+        (LWA_PATH, None),
+        (ORDERS_PATH, "Atza|fresh"),
+    ]
 
-        def forget(self) -> None:
-            """Nothing to keep."""
 
+def test_a_fresh_token_of_login_with_amazon_that_is_refused_too_is_the_last(
+    exchanging_client: SellingPartnerClient, server: ScriptedServer, clock: HandClock
+) -> None:
+    for token in ("Atza|old", "Atza|fresh"):
+        server.say(200, {"access_token": token, "expires_in": 3600})
+        server.say(403, EXPIRED)
+    with pytest.raises(AccessDeniedError, match="The access token was fresh"):
+        exchanging_client.get(SEARCH_ORDERS, {})
+    assert [asked.path for asked in server.asked] == [LWA_PATH, ORDERS_PATH] * 2
+    assert clock.slept_s == []
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "error"),
+    [
+        (400, "invalid_grant", ReauthorizationRequiredError),
+        (401, "invalid_client", ApplicationCredentialsError),
+        (400, "invalid_request", ContractError),
+    ],
+)
+def test_what_login_with_amazon_says_of_a_fresh_token_is_final(
+    exchanging_client: SellingPartnerClient,
+    server: ScriptedServer,
+    clock: HandClock,
+    status: int,
+    code: str,
+    error: type[SellerOrdersError],
+) -> None:
+    server.say(200, {"access_token": "Atza|old", "expires_in": 3600})
     server.say(403, EXPIRED)
-    with pytest.raises(ReauthorizationRequiredError):
-        open_client(access_token=Lapsed()).get(SEARCH_ORDERS, {})
+    server.say(status, {"error": code})
+    with pytest.raises(error):
+        exchanging_client.get(SEARCH_ORDERS, {})
+    assert [asked.path for asked in server.asked] == [LWA_PATH, ORDERS_PATH, LWA_PATH]
+    assert clock.slept_s == []
+
+
+def test_an_outage_of_login_with_amazon_while_a_token_is_renewed_is_waited_out(
+    exchanging_client: SellingPartnerClient, server: ScriptedServer, clock: HandClock
+) -> None:
+    server.say(200, {"access_token": "Atza|old", "expires_in": 3600})
+    server.say(403, EXPIRED)
+    server.say(403, PAGE)
+    server.say(503, {"error": "temporarily_unavailable"})
+    server.say(200, {"access_token": "Atza|fresh", "expires_in": 3600})
+    server.say(200, b"answer")
+    assert exchanging_client.get(SEARCH_ORDERS, {}).body == b"answer"
+    assert clock.slept_s == [2, 4]
 
 
 @pytest.mark.parametrize(
     ("status", "body", "error"),
     [
-        (400, b"<!DOCTYPE html><html><head><title>x</title></head><body></body></html>", ContractError),
         (400, b"", ContractError),
         (403, b"", AccessDeniedError),
         (403, b'{"errors":[{"code":"Unauth', AccessDeniedError),
@@ -290,7 +386,7 @@ def test_a_lapsed_authorization_met_while_exchanging_goes_through(
         (204, b"", ContractError),
         (206, b"half", ContractError),
     ],
-    ids=["HTML", "400 and nothing", "403 and nothing", "403 cut off", "404", "a success without answer", "a part"],
+    ids=["400 and nothing", "403 and nothing", "403 cut off", "404", "a success without answer", "a part"],
 )
 def test_an_odd_answer_is_not_asked_for_again(
     client: SellingPartnerClient, server: ScriptedServer, status: int, body: bytes, error: type[SellerOrdersError]

@@ -53,9 +53,13 @@ def test_an_empty_database_gets_every_table_and_view(empty_dsn: str) -> None:
             "amazon.seller_freshness",
             "ops.alembic_version",
             "ops.extraction_window",
+            "ops.heartbeat",
+            "ops.incident",
             "ops.landed_page",
+            "ops.outbox",
             "ops.quota_bucket",
             "ops.rejected_order",
+            "ops.seller_authorization",
             "ops.watermark",
         ]
 
@@ -269,6 +273,9 @@ def test_an_analyst_reads_tables_that_come_later_too(warehouse: Connection, anal
         "SELECT * FROM ops.extraction_window",
         "SELECT * FROM ops.rejected_order",
         "SELECT * FROM ops.quota_bucket",
+        "SELECT * FROM ops.seller_authorization",
+        "SELECT * FROM ops.incident",
+        "SELECT * FROM ops.outbox",
         "UPDATE amazon.marketplaces SET name = ''",
         "DELETE FROM amazon.order_charges",
         "INSERT INTO amazon.marketplaces VALUES ('', '', '', '', '', '')",

@@ -1,0 +1,80 @@
+"""What ends by itself: incidents whose seller Amazon accepts again, or whose orders load again."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from include.authorization.status import (
+    Authorization,
+    Status,
+    read_authorization,
+    read_authorizations,
+    record_good,
+)
+from include.notifications.incidents import Incident, close_incident, open_incidents
+from include.notifications.meanings import APPLICATION, DENIED, EXPIRES, REFUSED, meaning_of
+from include.notifications.outbox import owe, was_sent
+from include.sellers.registry import Seller
+from include.warehouse.connection import Connection
+
+
+def connected(
+    connection: Connection, seller: Seller, token_fingerprint: str, *, now_utc: datetime, generation: int | None = None
+) -> Authorization:
+    """Note that Amazon accepts a seller's authorization, and end what was open because it did not.
+
+    A seller who was told of the refusal is told of its end, once.
+
+    Args:
+        connection: The warehouse.
+        seller: The seller.
+        token_fingerprint: Which token was accepted.
+        now_utc: The present.
+        generation: The authorization as known before the token was read; nothing happens where it is another now.
+
+    Returns:
+        The authorization as it stands now.
+    """
+    with connection.transaction():
+        before = read_authorization(connection, seller.seller_id, locked=True)
+        if generation not in (None, before.generation):
+            return before
+        denied = bool(open_incidents(connection, seller.seller_id, DENIED))
+        after = record_good(connection, seller, token_fingerprint, now_utc=now_utc, denied=denied)
+        for incident in open_incidents(connection, seller.seller_id):
+            is_over = incident.error_class == EXPIRES and after.generation != before.generation
+            if is_over or meaning_of(incident.error_class).ends_when == "accepted":
+                _end(connection, incident, seller, now_utc)
+        _end_applications(connection, now_utc)
+    return after
+
+
+def loaded(connection: Connection, seller: Seller, *, now_utc: datetime) -> None:
+    """End what was open because a seller's orders did not load."""
+    over = [
+        incident
+        for incident in open_incidents(connection, seller.seller_id)
+        if meaning_of(incident.error_class).ends_when == "loaded"
+    ]
+    if not over:
+        return
+    with connection.transaction():
+        for incident in over:
+            close_incident(connection, incident, now_utc=now_utc)
+        standing = read_authorization(connection, seller.seller_id, locked=True)
+        if standing.status is Status.ACCESS_DENIED:
+            record_good(connection, seller, standing.token_fingerprint, now_utc=now_utc)
+
+
+def _end(connection: Connection, incident: Incident, seller: Seller, now_utc: datetime) -> None:
+    close_incident(connection, incident, now_utc=now_utc)
+    if incident.error_class == REFUSED and was_sent(connection, incident.incident_id, "seller"):
+        owe(connection, incident.incident_id, "reconnected", "seller", seller.contacts, now_utc=now_utc)
+
+
+def _end_applications(connection: Connection, now_utc: datetime) -> None:
+    for incident in open_incidents(connection, None, APPLICATION):
+        if not any(
+            known.status is Status.APPLICATION_CREDENTIALS for known in read_authorizations(connection).values()
+        ):
+            close_incident(connection, incident, now_utc=now_utc)

@@ -1,0 +1,129 @@
+"""The bodies of the tasks that tell people: after a failed run, and every quarter of an hour.
+
+Only ids and counts leave here for XCom.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from include.authorization.fingerprint import fingerprint
+from include.authorization.lwa import exchange_refresh_token
+from include.clock import utc_now
+from include.errors import OperatorActionError, SettingsError
+from include.notifications import lookout
+from include.notifications.failures import operators_of, report_failure
+from include.notifications.sending import send_owed
+from include.notifications.verification import Refresh, check_held, verify
+from include.orchestration.connections import application_credentials, client_secret_made_on, seller_credentials
+from include.orchestration.failure_callback import read_failure
+from include.orchestration.post_office import AirflowPostOffice
+from include.sellers.registry import DAG_ID_PREFIX, Seller, load_sellers
+from include.settings import Settings, load_notification_settings, load_settings
+from include.warehouse.connection import Connection, connect, warehouse_errors
+
+
+def notify(seller_id: str, context: Any, failed_tasks: list[str]) -> dict[str, Any]:
+    """Tell who can act that this run failed: one incident, made sure of, and its mails.
+
+    Returns:
+        The failure's `error_class`, the `incident` (None where nobody needs to know), how many messages were `sent`.
+
+    Raises:
+        TransientError: The mail server is away; the watch sends what is owed too.
+        OperatorActionError: Something could not be sent.
+    """
+    failure = read_failure(context, failed_tasks)
+    settings, sellers = load_settings(), _sellers()
+    notifications = load_notification_settings()
+    operators = operators_of(notifications)
+    with connect(settings.warehouse_dsn) as connection, warehouse_errors():
+        incident = report_failure(
+            connection, seller_id, sellers.get(seller_id), failure, operators=operators, now_utc=utc_now()
+        )
+        if incident:
+            refresh = _refresh(settings)
+            verify(connection, incident, sellers, refresh, operators=operators, now_utc=utc_now())
+        sent = _send(connection)
+    return {
+        "error_class": failure.error_class,
+        "incident": incident.incident_id if incident else None,
+        "sent": sent,
+    }
+
+
+def look_out() -> None:
+    """Look for ends that come near, data that stay away and sellers who have not answered; note that we looked."""
+    notifications, sellers = load_notification_settings(), _sellers()
+    with connect(load_settings().warehouse_dsn) as connection, warehouse_errors():
+        lookout.warn_of_expiry(connection, sellers, notifications, now_utc=utc_now())
+        lookout.tell_what_is_late(connection, sellers, notifications, now_utc=utc_now())
+        lookout.remind(connection, sellers, notifications, now_utc=utc_now())
+        lookout.end_answered_refusals(connection, now_utc=utc_now())
+        lookout.end_what_has_no_seller(connection, _entry_ids(), now_utc=utc_now())
+        try:
+            made_on = client_secret_made_on()
+        except SettingsError:
+            # Without the application nothing runs, and each seller's task says so.
+            made_on = None
+        lookout.warn_of_secret(connection, made_on, notifications, now_utc=utc_now())
+        lookout.beat(connection, now_utc=utc_now())
+
+
+def ask_again() -> list[str]:
+    """Ask for every seller whose refusal is not sure yet.
+
+    Returns:
+        The ids of the DAGs whose sellers Amazon accepts again.
+    """
+    settings, operators = load_settings(), operators_of(load_notification_settings())
+    with connect(settings.warehouse_dsn) as connection, warehouse_errors():
+        back = check_held(connection, _sellers(), _refresh(settings), operators=operators, now=utc_now)
+    return [seller.dag_id for seller in back]
+
+
+def send() -> int:
+    """Send what is owed; see `include.notifications.sending.send_owed`.
+
+    Returns:
+        How many messages were sent.
+    """
+    with connect(load_settings().warehouse_dsn) as connection, warehouse_errors():
+        return _send(connection)
+
+
+def _send(connection: Connection) -> int:
+    notifications = load_notification_settings()
+    post_office = AirflowPostOffice(notifications)
+    tally = send_owed(connection, post_office, _sellers(), notifications, now=utc_now)
+    if tally.failed:
+        raise OperatorActionError(
+            f"{tally.failed} messages could not be sent; they are tried again after a pause.",
+            remedy="Their last_trouble in ops.outbox says why.",
+        )
+    return tally.sent
+
+
+def _sellers() -> dict[str, Seller]:
+    entries = load_sellers(load_settings().sellers_file)
+    return {entry.seller_id: entry for entry in entries if isinstance(entry, Seller)}
+
+
+def _entry_ids() -> set[str]:
+    entries = load_sellers(load_settings().sellers_file)
+    return {entry.dag_id.removeprefix(DAG_ID_PREFIX) for entry in entries}
+
+
+def _refresh(settings: Settings) -> Refresh:
+    def refresh(seller: Seller) -> str:
+        credentials = seller_credentials(seller.connection_id)
+        exchange_refresh_token(
+            credentials.refresh_token,
+            application_credentials(),
+            token_url=settings.lwa_token_url,
+            now=utc_now,
+            timeout_s=settings.http_timeout_s,
+        )
+        return fingerprint(credentials.refresh_token, settings.secret_key)
+
+    return refresh

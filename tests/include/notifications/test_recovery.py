@@ -1,0 +1,182 @@
+"""What was wrong ends when Amazon accepts the seller again, or when its orders load; who was told of it hears so."""
+
+from __future__ import annotations
+
+import pytest
+
+from include.authorization.status import Status
+from include.notifications.failures import Failure, report_failure
+from include.notifications.incidents import open_incidents, verify_incident
+from include.notifications.lookout import warn_of_expiry
+from include.notifications.meanings import APPLICATION, DENIED, EXPIRES, REFUSED, UNKNOWN
+from include.notifications.recovery import loaded
+from include.notifications.verification import verify
+from include.warehouse.connection import connect
+
+
+@pytest.fixture
+def lapsed(desk, seller, warehouse, clock):
+    """A seller whose lapse is sure; the mail is owed, not sent."""
+    desk.good(seller)
+    incident = desk.fails(seller, REFUSED, generation=1)
+    verify(warehouse, incident, {}, pytest.fail, operators=desk.operators, now_utc=clock())
+    clock.advance(days=2)
+    return seller
+
+
+def test_a_seller_who_was_told_and_is_accepted_again_is_told_so_once(desk, lapsed, clock) -> None:
+    assert desk.send() == [("reconnect", "anna@acme.example")]
+    known = desk.good(lapsed, "Atzr|B")
+    assert (known.status, known.generation, known.since_utc) == (Status.CONNECTED, 2, clock())
+    assert desk.open_classes() == []
+    assert desk.send() == [("reconnected", "anna@acme.example")]
+    desk.good(lapsed, "Atzr|B")
+    assert desk.claimable() == []
+
+
+def test_a_seller_who_was_not_told_yet_is_not_told_at_all(desk, lapsed) -> None:
+    desk.good(lapsed, "Atzr|B")
+    assert (desk.open_classes(), desk.claimable()) == ([], [])
+
+
+def test_what_is_left_unsent_of_the_old_is_dropped_with_it(desk, lapsed, clock, warehouse) -> None:
+    desk.send()
+    (incident,) = open_incidents(warehouse, lapsed.seller_id)
+    warehouse.execute(
+        "INSERT INTO ops.outbox (incident_id, kind, audience, recipient, created_utc, due_utc)"
+        " VALUES (%s, 'reminder_3', 'seller', 'anna@acme.example', %s, %s)",
+        (incident.incident_id, clock(), clock()),
+    )
+    assert desk.claimable() == [("reminder_3", "anna@acme.example")]
+    desk.good(lapsed, "Atzr|B")
+    assert desk.claimable() == [("reconnected", "anna@acme.example")]
+
+
+def test_a_private_sellers_return_is_no_mail_to_the_seller(desk, private_seller) -> None:
+    desk.good(private_seller)
+    desk.fails(private_seller, REFUSED, generation=1)
+    assert {kind for kind, _ in desk.send()} == {"alert"}
+    desk.good(private_seller, "Atzr|B")
+    assert (desk.open_classes(), desk.claimable()) == ([], [])
+
+
+def test_the_next_lapse_is_told_anew(desk, lapsed, warehouse, clock) -> None:
+    desk.send()
+    desk.good(lapsed, "Atzr|B")
+    desk.send()
+    again = desk.fails(lapsed, REFUSED, generation=2)
+    assert desk.claimable() == []
+    verify_incident(warehouse, again, now_utc=clock())
+    assert desk.claimable() == [("reconnect", "anna@acme.example")]
+
+
+def test_a_stale_success_closes_nothing(desk, seller, clock, warehouse) -> None:
+    generation = desk.good(seller, "Atzr|A").generation
+    desk.good(seller, "Atzr|B")
+    incident = desk.fails(seller, REFUSED, generation=2)
+    before = desk.standing(seller)
+    assert desk.good(seller, "Atzr|A", generation=generation) == before
+    assert (desk.open_classes(), desk.standing(seller)) == ([REFUSED], before)
+    verify_incident(warehouse, incident, now_utc=clock())
+    assert desk.claimable() == [("reconnect", "anna@acme.example")]
+
+
+def test_a_success_of_the_present_authorization_counts(desk, lapsed) -> None:
+    assert desk.good(lapsed, "Atzr|A", generation=1).status is Status.CONNECTED
+    assert desk.open_classes() == []
+
+
+def test_a_denial_during_the_extraction_outlives_a_good_validation_and_ends_with_a_load(
+    desk, seller, clock, warehouse
+) -> None:
+    desk.good(seller)
+    desk.fails(seller, DENIED, amazon_said="Access is denied.", generation=1)
+    desk.send()
+    since_utc = clock()
+    clock.advance(days=1)
+    known = desk.good(seller, generation=1)
+    assert (known.status, known.since_utc, known.amazon_said) == (Status.ACCESS_DENIED, since_utc, "Access is denied.")
+    assert known.last_good_utc == clock()
+    assert desk.open_classes() == [DENIED]
+    clock.advance(minutes=5)
+    loaded(warehouse, seller, now_utc=clock())
+    known = desk.standing(seller)
+    assert (known.status, known.since_utc, known.amazon_said) == (Status.CONNECTED, clock(), "")
+    assert (desk.open_classes(), desk.claimable()) == ([], [])
+
+
+@pytest.mark.parametrize("error_class", ["SettingsError", "ContractError", "LoadError", UNKNOWN, "KeyError"])
+def test_what_kept_orders_from_loading_ends_with_a_load_and_not_before(
+    desk, seller, clock, warehouse, error_class
+) -> None:
+    desk.fails(seller, error_class)
+    desk.good(seller)
+    assert desk.open_classes() == [error_class]
+    loaded(warehouse, seller, now_utc=clock())
+    assert (desk.open_classes(), desk.claimable()) == ([], [])
+
+
+def test_a_load_of_landed_pages_does_not_end_a_lapse(desk, lapsed, clock, warehouse) -> None:
+    desk.fails(lapsed, "LoadError")
+    loaded(warehouse, lapsed, now_utc=clock())
+    assert desk.open_classes() == [REFUSED]
+    assert desk.standing(lapsed).status is Status.REAUTHORIZATION_REQUIRED
+
+
+def test_a_seller_is_ended_by_its_own_success_only(desk, make_sellers, clock, warehouse) -> None:
+    one, other = make_sellers(2).values()
+    for seller in (one, other):
+        desk.fails(seller, REFUSED)
+        desk.fails(seller, "LoadError")
+    desk.good(one)
+    loaded(warehouse, one, now_utc=clock())
+    assert [row for row in desk.incidents() if row[2]] == [("shop_02", REFUSED, True), ("shop_02", "LoadError", True)]
+
+
+def test_the_applications_incident_ends_when_the_last_seller_that_failed_is_good(desk, make_sellers) -> None:
+    sellers = make_sellers(4)
+    bystander = sellers.pop("shop_04")
+    for seller in [*sellers.values(), bystander]:
+        desk.good(seller)
+    for seller in sellers.values():
+        desk.fails(seller, APPLICATION, generation=1)
+    desk.send()
+    desk.good(bystander)
+    for seller in list(sellers.values())[:-1]:
+        assert desk.good(seller).status is Status.CONNECTED
+        assert desk.open_classes() == [APPLICATION]
+    desk.good(sellers["shop_03"])
+    assert (desk.open_classes(), desk.claimable()) == ([], [])
+
+
+def test_a_renewed_authorization_ends_the_warnings_of_the_old_one_and_the_same_does_not(
+    desk, seller, clock, warehouse, notifications
+) -> None:
+    warehouse.execute(
+        "INSERT INTO ops.seller_authorization (seller_id, status, since_utc, authorized_utc, expires_utc)"
+        " VALUES ('acme', 'connected', %(now)s, %(now)s - interval '350 days', %(now)s + interval '15 days')",
+        {"now": clock()},
+    )
+    desk.good(seller, "Atzr|A")
+    warn_of_expiry(warehouse, {"acme": seller}, notifications, now_utc=clock())
+    desk.good(seller, "Atzr|A")
+    assert (desk.open_classes(), desk.claimable()) == ([EXPIRES], [("expires_30", "anna@acme.example")])
+    desk.good(seller, "Atzr|B")
+    assert (desk.open_classes(), desk.claimable()) == ([], [])
+
+
+def test_a_success_waits_for_a_failure_that_is_just_being_reported(
+    desk, seller, clock, warehouse, warehouse_dsn
+) -> None:
+    desk.good(seller)
+    with connect(warehouse_dsn) as elsewhere:
+        with elsewhere.transaction():
+            report_failure(
+                elsewhere, "acme", seller, Failure(error_class=REFUSED, generation=1), operators=(), now_utc=clock()
+            )
+            warehouse.execute("SET lock_timeout = '50ms'")
+            with pytest.raises(Exception, match="lock timeout"):
+                desk.good(seller)
+            warehouse.execute("RESET lock_timeout")
+        desk.good(seller)
+    assert desk.open_classes() == []
