@@ -15,7 +15,7 @@ A large gap is worked through slice by slice: `extract_orders` gives its worker 
 **When a task is red**
 
 - `validate_authorization`: the log's line *Task failed with exception* says who acts. *Reauthorization required*: the
-  seller must authorize the app again. *Application credentials*: the client secret of the Connection
+  seller must authorize the app again, and is mailed. *Application credentials*: the client secret of the Connection
   `amazon_application` is wrong or older than 180 days. *Access denied*: roles, marketplaces or the seller's account.
   *Settings*: the entry in sellers.yaml or the Connection; the field is named.
 - `extract_orders`: Amazon failed for more than 30 minutes; it repeats by itself and goes on with the next page. A

@@ -16,13 +16,12 @@ from include.notifications.incidents import (
     verify_incident,
 )
 from include.notifications.meanings import REFUSED, Meaning, meaning_of
-from include.notifications.outbox import owe
+from include.notifications.outbox import NOTIFIER, owe
 from include.sellers.registry import Seller
 from include.settings import NotificationSettings
 from include.warehouse.connection import Connection
 
 log = logging.getLogger(__name__)
-NOTIFIER = "notifier"
 # The rest of a wave is told as one.
 MOST_ALERTS_AN_HOUR = 3
 # Amazon has refused everybody for half an hour; a refusal after twice that is meant.

@@ -16,6 +16,8 @@ from uuid import UUID
 from include.warehouse.connection import Connection
 
 Audience = Literal["seller", "operators"]
+# A recipient that is no address: the operators' Airflow notifier.
+NOTIFIER = "notifier"
 # Longer than a mail server may take to answer.
 LEASE = timedelta(minutes=5)
 FIRST_PAUSE = timedelta(minutes=15)
@@ -56,10 +58,15 @@ def owe(
         )
 
 
-def claim(connection: Connection, *, now_utc: datetime) -> Message | None:
+def claim(connection: Connection, *, now_utc: datetime, by_notifier: bool | None = None) -> Message | None:
     """Take the oldest message that is due into hand for `LEASE`, None where nothing is.
 
     What is for a seller waits until its incident is verified.
+
+    Args:
+        connection: The warehouse.
+        now_utc: The present.
+        by_notifier: Whether to look at what goes by the notifier, or at mails; None for both.
     """
     row = connection.execute(
         "UPDATE ops.outbox SET leased_until_utc = %(until)s, tries = tries + 1 WHERE message_id = ("
@@ -67,9 +74,10 @@ def claim(connection: Connection, *, now_utc: datetime) -> Message | None:
         " WHERE o.sent_utc IS NULL AND o.dropped_utc IS NULL AND o.due_utc <= %(now)s"
         " AND (o.leased_until_utc IS NULL OR o.leased_until_utc <= %(now)s)"
         " AND (o.audience = 'operators' OR i.verified_utc IS NOT NULL)"
+        " AND (%(by_notifier)s::boolean IS NULL OR (o.recipient = %(notifier)s) = %(by_notifier)s)"
         " ORDER BY o.message_id LIMIT 1 FOR UPDATE OF o SKIP LOCKED)"
         " RETURNING message_id, incident_id, kind, audience, recipient, message_ref, facts, tries",
-        {"now": now_utc, "until": now_utc + LEASE},
+        {"now": now_utc, "until": now_utc + LEASE, "by_notifier": by_notifier, "notifier": NOTIFIER},
     ).fetchone()
     return Message(*row) if row else None  # type: ignore[arg-type]
 

@@ -13,14 +13,14 @@ from email.utils import format_datetime, parseaddr
 from typing import Protocol
 
 from include.clock import Now
-from include.errors import OperatorActionError, SettingsError, TransientError
+from include.errors import OperatorActionError, SellerOrdersError, SettingsError, TransientError
 from include.notifications import outbox
-from include.notifications.failures import NOTIFIER, operators_of, tell_operators
+from include.notifications.failures import operators_of, tell_operators
 from include.notifications.incidents import Incident, incident_by_id, open_incident
 from include.notifications.letters import letter_of
 from include.notifications.meanings import MAIL_REFUSED
 from include.notifications.messages import Letter
-from include.notifications.outbox import Message
+from include.notifications.outbox import NOTIFIER, Message
 from include.sellers.registry import Seller
 from include.settings import NotificationSettings
 from include.warehouse.connection import Connection
@@ -38,6 +38,10 @@ class MailRefusedError(OperatorActionError):
     def __init__(self, message: str, *, for_good: bool) -> None:
         super().__init__(message)
         self.for_good = for_good
+
+
+class UnwritableLetterError(OperatorActionError):
+    """Raised where a setting that one kind of letter needs is missing; the others go all the same."""
 
 
 class PostOffice(Protocol):
@@ -72,37 +76,61 @@ def send_owed(
     *,
     now: Now,
 ) -> Tally:
-    """Send every message that is due.
+    """Send every message that is due; where mails cannot go, the notifier's still do, and the other way round.
 
     Raises:
         TransientError: The mail server is away; what is left stays due, and whoever comes next sends it.
         SettingsError: Nothing can be sent as things are set.
     """
     tally = Tally()
-    while message := outbox.claim(connection, now_utc=now()):
-        incident = incident_by_id(connection, message.incident_id)
+    troubles = []
+    for by_notifier in (False, True):
+        try:
+            while message := outbox.claim(connection, now_utc=now(), by_notifier=by_notifier):
+                _send(connection, post_office, message, sellers, settings, tally, now)
+        except (TransientError, SettingsError) as trouble:
+            troubles.append(trouble)
+    if troubles:
+        raise troubles[0]
+    return tally
+
+
+def _send(
+    connection: Connection,
+    post_office: PostOffice,
+    message: Message,
+    sellers: Mapping[str, Seller],
+    settings: NotificationSettings,
+    tally: Tally,
+    now: Now,
+) -> None:
+    incident = incident_by_id(connection, message.incident_id)
+    try:
         try:
             letter = letter_of(connection, message, incident, sellers, settings, now_utc=now())
-            if letter is None:
-                outbox.drop(connection, message, "The seller is no longer in sellers.yaml.", now_utc=now())
-                continue
-            _hand_over(post_office, message, letter, settings, now())
-        except MailRefusedError as refusal:
-            tally.failed += 1
-            _note_refusal(connection, message, incident, refusal, operators_of(settings), now())
-        except (TransientError, SettingsError) as trouble:
-            outbox.give_back(connection, message, str(trouble))
-            raise
-        except Exception as defect:
-            # One letter that cannot be written, or a notifier that breaks, must not keep all others back.
-            tally.failed += 1
-            outbox.note_trouble(connection, message, type(defect).__name__, now_utc=now())
-            log.exception("%s to %s could not be sent", message.kind, message.audience)
-        else:
-            outbox.note_sent(connection, message, now_utc=now())
-            log.info("Sent: %s, to %s of incident %d", message.kind, message.audience, message.incident_id)
-            tally.sent += 1
-    return tally
+        except SettingsError as missing:
+            raise UnwritableLetterError(str(missing)) from None
+        if letter is None:
+            outbox.drop(connection, message, "The seller is no longer in sellers.yaml.", now_utc=now())
+            return
+        _hand_over(post_office, message, letter, settings, now())
+    except MailRefusedError as refusal:
+        tally.failed += 1
+        _note_refusal(connection, message, incident, refusal, operators_of(settings), now())
+    except (TransientError, SettingsError) as trouble:
+        # Nobody's mail would pass now; it stays due.
+        outbox.give_back(connection, message, str(trouble))
+        raise
+    except Exception as defect:
+        # One letter that cannot be written, or a notifier that breaks, must not keep all others back.
+        tally.failed += 1
+        said = str(defect) if isinstance(defect, SellerOrdersError) else type(defect).__name__
+        outbox.note_trouble(connection, message, said, now_utc=now())
+        log.exception("%s to %s could not be sent", message.kind, message.audience)
+    else:
+        outbox.note_sent(connection, message, now_utc=now())
+        log.info("Sent: %s, to %s of incident %d", message.kind, message.audience, message.incident_id)
+        tally.sent += 1
 
 
 def mail_of(message: Message, letter: Letter, settings: NotificationSettings, *, now_utc: datetime) -> EmailMessage:

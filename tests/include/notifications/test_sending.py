@@ -13,10 +13,9 @@ import psycopg
 import pytest
 
 from include.errors import SettingsError, TransientError, TransportError
-from include.notifications.failures import NOTIFIER
 from include.notifications.incidents import Incident, close_incident, open_incidents, verify_incident
 from include.notifications.meanings import APPLICATION, DENIED, MAIL_REFUSED, REFUSED
-from include.notifications.outbox import FIRST_PAUSE, LEASE
+from include.notifications.outbox import FIRST_PAUSE, LEASE, NOTIFIER
 from include.notifications.sending import MailRefusedError, Tally, send_owed
 from include.sellers.registry import Seller
 from include.settings import NotificationSettings
@@ -473,17 +472,52 @@ def test_two_senders_at_a_time_send_everything_once(
     assert server.recipients == [ANNA]
 
 
-@pytest.mark.parametrize(
-    ("settings", "name"), [({"mail_from": ""}, "MAIL_FROM"), ({"secret_key": ""}, "SECRET_KEY")], ids=["from", "key"]
-)
-def test_a_setting_that_no_mail_can_do_without_is_named_and_nothing_is_lost(
-    lapsed: Incident, send: Round, server: MailServer, settings: dict[str, str], name: str
-):
+def test_without_a_sender_nothing_can_go_and_nothing_is_lost(lapsed: Incident, send: Round, server: MailServer):
     complete = send.settings
-    send.change(**settings)
-    with pytest.raises(SettingsError, match=name):
+    send.change(mail_from="")
+    with pytest.raises(SettingsError, match="MAIL_FROM"):
         send()
     assert [recipient for recipient, _ in send.unsent()] == [ANNA, BEN]
     send.settings = complete
     assert send() == Tally(sent=2)
     assert server.recipients == [ANNA, BEN]
+
+
+def test_without_a_key_for_links_only_what_bears_a_link_waits(
+    lapsed: Incident, desk, send: Round, server: MailServer, clock: HandClock, seller: Seller
+):
+    desk.operators = (OPS,)
+    desk.fails(seller, "ContractError")
+    complete = send.settings
+    send.change(secret_key="")
+    assert send() == Tally(sent=1, failed=2)
+    assert server.recipients == [OPS]
+    assert [trouble[:21] for _, trouble in send.unsent()] == ["SECRET_KEY is not set"] * 2
+    send.settings = complete
+    clock.advance(minutes=15)
+    assert send() == Tally(sent=2)
+
+
+def test_a_mail_server_that_is_away_keeps_no_notifier_from_telling(
+    desk, send: Round, office: SmtplibOffice, seller: Seller
+):
+    office.port = deserted_port()
+    desk.fails(seller, DENIED)
+    with pytest.raises(TransientError):
+        send()
+    assert [recipient for recipient, _ in send.unsent()] == [OPS]
+    assert len(office.notified) == 1
+
+
+def test_a_notifier_that_cannot_be_found_keeps_no_mail_back(
+    desk, send: Round, office: SmtplibOffice, server: MailServer, seller: Seller, monkeypatch: pytest.MonkeyPatch
+):
+    def missing(*_: str) -> None:
+        raise SettingsError("OPERATOR_NOTIFIER cannot be imported.")
+
+    monkeypatch.setattr(office, "notify", missing)
+    desk.operators = (NOTIFIER, OPS)
+    desk.fails(seller, DENIED)
+    with pytest.raises(SettingsError, match="OPERATOR_NOTIFIER"):
+        send()
+    assert server.recipients == [OPS]
