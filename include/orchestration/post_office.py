@@ -7,18 +7,12 @@ import smtplib
 from email.message import EmailMessage
 from typing import Any
 
-from airflow.providers.amazon.aws.hooks.ses import SesHook
 from airflow.providers.smtp.hooks.smtp import SmtpHook
 from airflow.sdk.exceptions import AirflowException
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
 from include.errors import SettingsError, TransportError
 from include.notifications.sending import MailRefusedError
 from include.settings import NotificationSettings
-
-# What Amazon SES says of one mail; everything else is about the account or the moment.
-SES_REFUSES_MAIL = ("MessageRejected", "InvalidParameterValue")
-SES_TRANSIENT = ("Throttling", "ThrottlingException", "ServiceUnavailable", "InternalFailure")
 
 
 class AirflowPostOffice:
@@ -30,7 +24,10 @@ class AirflowPostOffice:
     def mail(self, message: EmailMessage) -> None:
         """Hand a mail to the server; see `include.notifications.sending.PostOffice`."""
         if self._settings.mail_transport == "ses":
-            _send_by_ses(message, self._settings.mail_connection_id)
+            # A third of a second of imports, for those who use it alone.
+            from include.orchestration.ses_mail import send_by_ses  # noqa: PLC0415
+
+            send_by_ses(message, self._settings.mail_connection_id)
         else:
             _send_by_smtp(message, self._settings.mail_connection_id)
 
@@ -102,24 +99,3 @@ def _refused(code: int, said: bytes | str) -> MailRefusedError:
     words = said.decode(errors="replace") if isinstance(said, bytes) else said
     printable = "".join(c if c.isprintable() else " " for c in words)[:200]
     return MailRefusedError(f"The mail server refuses it: SMTP {code} {printable}", for_good=code >= 500)
-
-
-def _send_by_ses(message: EmailMessage, connection_id: str) -> None:
-    try:
-        SesHook(aws_conn_id=connection_id).get_conn().send_raw_email(RawMessage={"Data": message.as_bytes()})
-    except ClientError as refused:
-        code = refused.response.get("Error", {}).get("Code", "")
-        if code in SES_REFUSES_MAIL:
-            raise MailRefusedError(f"Amazon SES refuses it ({code}).", for_good=True) from None
-        if code in SES_TRANSIENT:
-            raise TransportError(f"Amazon SES did not take the mail ({code}).") from None
-        raise SettingsError(
-            f"Amazon SES refuses us ({code}).", remedy=f"Check MAIL_FROM and the Connection {connection_id}."
-        ) from None
-    except (NoCredentialsError, NoRegionError) as missing:
-        raise SettingsError(
-            f"Amazon SES cannot be asked ({type(missing).__name__}).",
-            remedy=f"Make the Connection {connection_id}, with region_name in its extra.",
-        ) from None
-    except BotoCoreError as lost:
-        raise TransportError(f"Amazon SES did not answer ({type(lost).__name__}).") from None
