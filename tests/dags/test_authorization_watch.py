@@ -1,0 +1,101 @@
+"""The watch as Airflow sees it and runs it: when, in which order, and what it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from include.local_stack.mail_client import MailSinkClient
+from include.warehouse.connection import Connection
+
+pytestmark = pytest.mark.airflow
+
+Run = Callable[..., tuple[str, dict[str, str]]]
+Watch = Callable[[], dict[str, str]]
+
+
+def _runs_of_acme() -> int:
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import func, select
+
+    with create_session() as session:
+        query = select(func.count()).select_from(DagRun).where(DagRun.dag_id == "amazon_orders__acme")
+        return session.scalar(query)
+
+
+def test_it_runs_every_quarter_of_an_hour_one_at_a_time_and_sends_whatever_became_of_the_rest(dag_bag):
+    dag = dag_bag().dags["authorization_watch"]
+    assert (dag.timetable.expression, dag.catchup, dag.max_active_runs) == ("*/15 * * * *", False, 1)
+    assert dag.is_paused_upon_creation is False
+    assert dag.get_task("send_owed").upstream_task_ids == {"look_out", "ask_again"}
+    assert dag.get_task("send_owed").trigger_rule == "all_done"
+    assert dag.get_task("run_again").upstream_task_ids == {"ask_again"}
+    assert all(task.retries == 0 for task in dag.tasks)
+
+
+def test_with_nothing_to_do_it_notes_that_it_looked(run: Run, watch: Watch, warehouse: Connection):
+    assert watch() == {
+        "look_out": "success",
+        "ask_again": "success",
+        "send_owed": "success",
+        "run_again": "skipped",
+    }
+    ((name, beat_utc),) = warehouse.execute("SELECT name, beat_utc FROM ops.heartbeat").fetchall()
+    assert name == "authorization_watch"
+    assert datetime.now(UTC) - beat_utc < timedelta(minutes=1)
+
+
+def test_a_seller_whom_amazon_accepts_again_runs_at_once(run: Run, watch: Watch, monkeypatch: pytest.MonkeyPatch):
+    run()
+    before = _runs_of_acme()
+    monkeypatch.setattr("include.orchestration.notification_tasks.ask_again", lambda: ["amazon_orders__acme"])
+    assert watch()["run_again"] == "success"
+    assert _runs_of_acme() == before + 1
+
+
+def test_data_that_stay_away_are_told_to_the_operators_once_whatever_the_cause(
+    run: Run, watch: Watch, mails: MailSinkClient, warehouse: Connection
+):
+    run()
+    warehouse.execute("UPDATE ops.watermark SET complete_through_utc = now() - interval '27 hours'")
+    watch()
+    watch()
+    (mail,) = mails.mails()
+    assert mail.to == ("operators@orders.example",)
+    assert "late" in mail.subject
+    assert "is the DAG paused" in mail.text
+
+
+def test_a_seller_is_warned_before_the_year_is_over(
+    run: Run, watch: Watch, mails: MailSinkClient, warehouse: Connection, monkeypatch: pytest.MonkeyPatch
+):
+    from include.authorization.__main__ import main
+
+    run()
+    assert main(["authorized", "acme", "--on", str((datetime.now(UTC) - timedelta(days=352)).date())]) == 0
+    watch()
+    watch()
+    (mail,) = mails.mails()
+    assert mail.to == ("anna@acme.example",)
+    assert warehouse.execute("SELECT status FROM ops.seller_authorization").fetchone() == ("expires_soon",)
+    assert warehouse.execute("SELECT kind FROM ops.outbox").fetchall() == [("expires_14",)]
+
+
+def test_the_client_secret_warns_from_the_day_in_its_connection(
+    run: Run, watch: Watch, mails: MailSinkClient, connections, monkeypatch: pytest.MonkeyPatch
+):
+    import json
+    import os
+
+    application = json.loads(os.environ["AIRFLOW_CONN_AMAZON_APPLICATION"])
+    made_on = (datetime.now(UTC) - timedelta(days=170)).date()
+    application["extra"] = {"made_on": str(made_on)}
+    monkeypatch.setenv("AIRFLOW_CONN_AMAZON_APPLICATION", json.dumps(application))
+    watch()
+    (mail,) = mails.mails()
+    assert mail.to == ("operators@orders.example",)
+    assert "ClientSecretExpires" in mail.subject or "client secret" in mail.subject
+    assert "ends in 9 days" in mail.text or "ends in 10 days" in mail.text
