@@ -15,9 +15,11 @@ from include.local_stack.run_lock import RunLock
 from include.local_stack.sessions import clean_up_killed_run
 
 CLAIM = ".seller-orders"
+# `make story` has a stack of its own in here.
+STORY = "story"
 # What others on the machine have no business in. PostgreSQL's own folder is not among them: it guards itself, and its
 # server may have to reach it as another user.
-PRIVATE = ("airflow", "fake_amazon", "logs", "raw")
+PRIVATE = ("airflow", "fake_amazon", "logs", "mails", "raw")
 MADE_HERE = (*PRIVATE, "postgres*", "*.json", "*.json.new", "*.half", "lock", CLAIM)
 
 
@@ -48,6 +50,7 @@ def clean(run_dir: Path) -> None:
         return
     if not (run_dir / CLAIM).exists():
         raise SettingsError(f"{run_dir} was not made by `make run`.", remedy="Nothing was deleted; check RUN_DIR.")
+    clean(run_dir / STORY)
     with RunLock(run_dir):
         clean_up_killed_run(run_dir / "processes.json")
         stop_leftover(run_dir / "postgres")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,6 +19,7 @@ from include.errors import SellerOrdersError
 from include.local_stack.connections import create_absent_connections, create_absent_mail_connection
 from include.local_stack.mail_client import SunkMail
 from include.local_stack.progress import Progress
+from include.local_stack.run_folder import STORY, claim, clean
 from include.local_stack.runs import RunOutcome, paused_sellers, run_sellers
 from include.local_stack.stack import Stack, running_stack
 from include.local_stack.waiting import wait_until
@@ -58,9 +58,9 @@ def play(settings: StackSettings) -> int:
         0 where every step was as it should be, else 1.
     """
     progress = Progress()
-    folder = settings.run_dir / "story"
-    if folder.exists():
-        shutil.rmtree(folder)
+    claim(settings.run_dir)
+    folder = settings.run_dir / STORY
+    clean(folder)
     product = load_settings({**os.environ, "RATE_SCALE": ""})
     sellers = [entry for entry in load_sellers(product.sellers_file) if isinstance(entry, Seller)]
     progress.say("Seller Orders: the story of a lapsed authorization")

@@ -10,8 +10,7 @@ import pytest
 
 from include.fake_amazon.server import RunningFake, serve_in_thread
 from include.local_stack.mail_client import MailSinkClient
-from include.local_stack.mail_sink import serving
-from include.local_stack.ports import free_port
+from tests.payloads.mail_sink import mail_sink
 
 Run = Callable[..., tuple[str, dict[str, str]]]
 
@@ -128,7 +127,12 @@ def run(airflow_database, environment, dag_bag) -> Run:
 @pytest.fixture
 def mails(environment: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MailSinkClient]:
     """A mail server that keeps what it is given, as the one of Airflow's Connection."""
-    smtp_port = free_port()
+    with mail_sink(tmp_path / "mails") as (url, smtp_port):
+        _use_mail_server(monkeypatch, smtp_port)
+        yield MailSinkClient(url)
+
+
+def _use_mail_server(monkeypatch: pytest.MonkeyPatch, smtp_port: int) -> None:
     monkeypatch.setenv(
         "AIRFLOW_CONN_SMTP_DEFAULT",
         json.dumps(
@@ -143,8 +147,6 @@ def mails(environment: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("MAIL_FROM", "Seller Orders <orders@orders.example>")
     monkeypatch.setenv("OPERATOR_CONTACTS", "operators@orders.example")
     monkeypatch.setenv("PUBLIC_BASE_URL", "https://orders.example")
-    with serving(tmp_path / "mails", smtp_port, free_port()) as url:
-        yield MailSinkClient(url)
 
 
 @pytest.fixture

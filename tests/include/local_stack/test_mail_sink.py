@@ -25,6 +25,7 @@ from include.local_stack.mail_client import MailSinkClient
 from include.local_stack.mail_sink import LARGEST_MAIL_BYTES, serving
 from include.local_stack.ports import free_port
 from include.local_stack.waiting import wait_until
+from tests.payloads.mail_sink import mail_sink
 
 START_S = 60.0
 SENDER = "reports@orders.example"
@@ -68,8 +69,8 @@ class Sink:
 
 @pytest.fixture
 def sink(tmp_path: Path) -> Iterator[Sink]:
-    folder, smtp_port = tmp_path / "mails", free_port()
-    with serving(folder, smtp_port, free_port()) as url:
+    folder = tmp_path / "mails"
+    with mail_sink(folder) as (url, smtp_port):
         yield Sink(folder, smtp_port, url)
 
 

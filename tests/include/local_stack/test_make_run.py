@@ -296,6 +296,7 @@ def test_a_broken_entrys_run_fails_in_its_first_task(serving: Serving, machine: 
         "load_orders": "upstream_failed",
         "complete": "upstream_failed",
         "next_run": "upstream_failed",
+        "notify_reconnect": "success",
     }
 
 
