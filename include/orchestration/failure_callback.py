@@ -18,9 +18,13 @@ XCOM_KEY = "failure"
 
 def push_failure(context: Any) -> None:
     """Airflow's `on_failure_callback`; may be called twice."""
+    error = context.get("exception")
+    if error is None:
+        # The worker was lost, and the DAG processor calls: nothing is known, and what is pushed from there never returns.
+        return
     task = context["ti"]
     facts = {
-        **_facts_of(context.get("exception")),
+        **_facts_of(error),
         "task": f"{task.dag_id} / {task.task_id}",
         "log_url": task.log_url,
         "failed_utc": format_utc(utc_now()),
@@ -37,7 +41,7 @@ def read_failure(context: Any, task_ids: list[str]) -> Failure:
     return Failure(error_class=UNKNOWN, task=f"{task.dag_id}, run {task.run_id}", log_url=_run_url(task))
 
 
-def _facts_of(error: BaseException | None) -> dict[str, Any]:
+def _facts_of(error: BaseException) -> dict[str, Any]:
     if not isinstance(error, SellerOrdersError):
         # Its text may hold anything; the log has it, masked.
         return {"error_class": class_of(error)}
