@@ -65,11 +65,7 @@ def read_authorization(connection: Connection, seller_id: str, *, locked: bool =
         locked: Whether to make sure of a row and hold it until the transaction ends.
     """
     if locked:
-        connection.execute(
-            "INSERT INTO ops.seller_authorization (seller_id, status, since_utc) VALUES (%s, %s, now())"
-            " ON CONFLICT DO NOTHING",
-            (seller_id, Status.NEVER_CONNECTED),
-        )
+        first_seen(connection, seller_id)
     row = connection.execute(
         f"SELECT {COLUMNS} FROM ops.seller_authorization WHERE seller_id = %s{' FOR UPDATE' if locked else ''}",  # noqa: S608
         (seller_id,),
@@ -77,6 +73,16 @@ def read_authorization(connection: Connection, seller_id: str, *, locked: bool =
     if row is None:
         return Authorization(seller_id, Status.NEVER_CONNECTED, None, "", None, None, None, 0, "")
     return _authorization(row)
+
+
+def first_seen(connection: Connection, seller_id: str, *, now_utc: datetime | None = None) -> None:
+    """Make sure that a seller has a row, which tells when it was first seen."""
+    connection.execute(
+        "INSERT INTO ops.seller_authorization (seller_id, status, since_utc, first_seen_utc)"
+        " VALUES (%(seller)s, %(status)s, coalesce(%(now)s::timestamptz, now()), coalesce(%(now)s::timestamptz, now()))"
+        " ON CONFLICT DO NOTHING",
+        {"seller": seller_id, "status": Status.NEVER_CONNECTED, "now": now_utc},
+    )
 
 
 def record_good(

@@ -24,6 +24,8 @@ from include.warehouse.connection import Connection
 log = logging.getLogger(__name__)
 # The rest of a wave is told as one.
 MOST_ALERTS_AN_HOUR = 3
+# This one says of a single seller's token that it belongs to another application.
+FOREIGN_TOKEN = "unauthorized_client"  # noqa: S105 - Amazon's code
 # Amazon has refused everybody for half an hour; a refusal after twice that is meant.
 SECOND_REFUSAL_AFTER = timedelta(minutes=60)
 
@@ -81,6 +83,7 @@ def report_failure(
         The incident; None where the failure passes by itself, or belongs to an authorization that has been renewed.
     """
     meaning = meaning_of(failure.error_class)
+    about_all = meaning.about_all and failure.code != FOREIGN_TOKEN
     with connection.transaction():
         standing = read_authorization(connection, seller_id, locked=True)
         if failure.generation is not None and failure.generation != standing.generation:
@@ -91,7 +94,7 @@ def report_failure(
             return None
         incident, is_new = open_incident(
             connection,
-            None if meaning.about_all else seller_id,
+            None if about_all else seller_id,
             failure.error_class,
             now_utc=now_utc,
             generation=standing.generation,

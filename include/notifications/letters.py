@@ -37,11 +37,11 @@ def letter_of(
     *,
     now_utc: datetime,
 ) -> Letter | None:
-    """Write a message's letter, None where its seller is no longer in sellers.yaml."""
+    """Write a message's letter, None where sellers.yaml no longer names its seller or recipient."""
     seller = sellers.get(incident.seller_id or "")
     if message.audience == "operators":
         return operators_letter(_operator_mail(message), _operator_facts(message, incident, seller, settings))
-    if seller is None:
+    if seller is None or message.recipient not in seller.contacts:
         return None
     standing = read_authorization(connection, seller.seller_id)
     facts = _seller_facts(incident, seller, standing, settings, now_utc)
@@ -103,5 +103,5 @@ def _operator_facts(
 
 def _subject_of(incident: Incident, seller: Seller | None) -> str:
     if incident.seller_id is None:
-        return "all sellers"
+        return "several sellers" if incident.facts.get("of_many") else "all sellers"
     return f"{seller.name} ({seller.seller_id})" if seller else incident.seller_id

@@ -9,7 +9,7 @@ from typing import cast
 
 from include.authorization.status import (
     GOOD,
-    Status,
+    first_seen,
     good_status,
     read_authorization,
     read_authorizations,
@@ -24,7 +24,15 @@ from include.notifications.incidents import (
     open_of_class,
     open_of_sellers,
 )
-from include.notifications.meanings import APPLICATION, EXPIRES, LATE, MAIL_REFUSED, REFUSED, SECRET_EXPIRES, meaning_of
+from include.notifications.meanings import (
+    EXPIRES,
+    LATE,
+    MAIL_REFUSED,
+    REFUSED,
+    SECRET_EXPIRES,
+    SELLERS_FILE,
+    meaning_of,
+)
 from include.notifications.outbox import owe
 from include.sellers.registry import Seller
 from include.settings import NotificationSettings
@@ -45,9 +53,9 @@ def warn_of_expiry(
         known = standings.get(incident.seller_id or "")
         if known is None or known.expires_utc is None or known.expires_utc - now_utc > first:
             close_incident(connection, incident, now_utc=now_utc)
-    for seller_id in standings:
+    for seller_id, standing in standings.items():
         seller = sellers.get(seller_id)
-        if seller is None:
+        if seller is None or standing.expires_utc is None:
             continue
         with connection.transaction():
             # Held, so that a refusal or a renewal of this moment comes before or after.
@@ -57,7 +65,8 @@ def warn_of_expiry(
             day = _threshold(settings.expiry_warning_days, known.expires_utc - now_utc)
             if known.status is not (status := good_status(seller, known.authorized_utc, now_utc)):
                 record_refused(connection, seller.seller_id, status, "", now_utc=now_utc)
-            if day is not None:
+            # Amazon that goes on accepting past the day says that the day was wrong.
+            if day is not None and known.expires_utc > now_utc:
                 incident, _ = open_incident(
                     connection, seller.seller_id, EXPIRES, now_utc=now_utc, generation=known.generation
                 )
@@ -100,9 +109,17 @@ def warn_of_secret(
 def tell_what_is_late(
     connection: Connection, sellers: Mapping[str, Seller], settings: NotificationSettings, *, now_utc: datetime
 ) -> None:
-    """Owe the operators one word of each seller whose data are too old, whatever the cause; end it with that."""
+    """Owe the operators one word of each seller whose data are too old, whatever the cause; end it with that.
+
+    A seller who never loaded is counted from the day its entry was first seen.
+    """
+    for seller_id in sellers:
+        first_seen(connection, seller_id, now_utc=now_utc)
     oldest_utc = now_utc - timedelta(hours=settings.late_after_hours)
-    rows = connection.execute("SELECT seller_id, complete_through_utc FROM ops.watermark").fetchall()
+    rows = connection.execute(
+        "SELECT seller_id, coalesce(complete_through_utc, first_seen_utc)"
+        " FROM ops.seller_authorization LEFT JOIN ops.watermark USING (seller_id)"
+    ).fetchall()
     late = {str(seller_id) for seller_id, through in rows if cast("datetime", through) < oldest_utc} & sellers.keys()
     for incident in open_of_class(connection, LATE):
         if incident.seller_id and incident.seller_id not in late:
@@ -123,6 +140,8 @@ def remind(
         seller = sellers.get(incident.seller_id or "")
         if seller is None or incident.verified_utc is None or seller.authorization == "private":
             continue
+        # Whoever became a contact since.
+        owe(connection, incident.incident_id, "reconnect", "seller", seller.contacts, now_utc=now_utc)
         days = [day for day in settings.reminder_days if now_utc - incident.opened_utc >= timedelta(days=day)]
         if days:
             kind = f"reminder_{max(days)}"
@@ -130,7 +149,7 @@ def remind(
 
 
 def end_what_has_no_seller(connection: Connection, seller_ids: Collection[str], *, now_utc: datetime) -> None:
-    """End incidents of sellers who left sellers.yaml, and the application's once it has no seller left.
+    """End incidents of sellers who left sellers.yaml.
 
     Args:
         connection: The warehouse.
@@ -140,14 +159,19 @@ def end_what_has_no_seller(connection: Connection, seller_ids: Collection[str], 
     for incident in open_of_sellers(connection):
         if incident.seller_id not in seller_ids:
             close_incident(connection, incident, now_utc=now_utc)
-    refused = {
-        known.seller_id
-        for known in read_authorizations(connection).values()
-        if known.status is Status.APPLICATION_CREDENTIALS
-    }
-    for incident in open_incidents(connection, None, APPLICATION):
-        if refused.isdisjoint(seller_ids):
+
+
+def tell_of_broken_sellers_file(
+    connection: Connection, problem: str, settings: NotificationSettings, *, now_utc: datetime
+) -> None:
+    """Owe the operators one word of a sellers.yaml that cannot be read, or end that incident where `problem` is ""."""
+    if not problem:
+        for incident in open_incidents(connection, None, SELLERS_FILE):
             close_incident(connection, incident, now_utc=now_utc)
+        return
+    with connection.transaction():
+        incident, _ = open_incident(connection, None, SELLERS_FILE, now_utc=now_utc, facts={"remedy": problem})
+        tell_operators(connection, incident, operators_of(settings), now_utc=now_utc)
 
 
 def end_answered_refusals(connection: Connection, *, now_utc: datetime) -> None:

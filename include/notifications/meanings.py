@@ -18,6 +18,7 @@ SECRET_EXPIRES = "ClientSecretExpires"  # noqa: S105 - a class of incident
 LATE = "DataLate"
 MASS_REFUSAL = "MassRefusal"
 MAIL_REFUSED = "MailRefused"
+SELLERS_FILE = "SellersFileBroken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,9 @@ MEANINGS = {
         "Amazon refuses several sellers at once. No seller is told; each is asked again after an hour.",
         about_all=True,
         ends_when="watched",
+    ),
+    SELLERS_FILE: Meaning(
+        "sellers.yaml cannot be read: every DAG is away until it is mended.", about_all=True, ends_when="watched"
     ),
     MAIL_REFUSED: Meaning("A mail server refuses an address; somebody has not been told.", ends_when="watched"),
 }

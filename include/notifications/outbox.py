@@ -58,7 +58,9 @@ def owe(
         )
 
 
-def claim(connection: Connection, *, now_utc: datetime, by_notifier: bool | None = None) -> Message | None:
+def claim(
+    connection: Connection, *, now_utc: datetime, by_notifier: bool | None = None, to_sellers: bool = True
+) -> Message | None:
     """Take the oldest message that is due into hand for `LEASE`, None where nothing is.
 
     What is for a seller waits until its incident is verified.
@@ -66,6 +68,7 @@ def claim(connection: Connection, *, now_utc: datetime, by_notifier: bool | None
     Args:
         connection: The warehouse.
         now_utc: The present.
+        to_sellers: Whether to look at what is for sellers too.
         by_notifier: Whether to look at what goes by the notifier, or at mails; None for both.
     """
     row = connection.execute(
@@ -73,11 +76,17 @@ def claim(connection: Connection, *, now_utc: datetime, by_notifier: bool | None
         " SELECT o.message_id FROM ops.outbox o JOIN ops.incident i USING (incident_id)"
         " WHERE o.sent_utc IS NULL AND o.dropped_utc IS NULL AND o.due_utc <= %(now)s"
         " AND (o.leased_until_utc IS NULL OR o.leased_until_utc <= %(now)s)"
-        " AND (o.audience = 'operators' OR i.verified_utc IS NOT NULL)"
+        " AND (o.audience = 'operators' OR (i.verified_utc IS NOT NULL AND %(to_sellers)s))"
         " AND (%(by_notifier)s::boolean IS NULL OR (o.recipient = %(notifier)s) = %(by_notifier)s)"
         " ORDER BY o.message_id LIMIT 1 FOR UPDATE OF o SKIP LOCKED)"
         " RETURNING message_id, incident_id, kind, audience, recipient, message_ref, facts, tries",
-        {"now": now_utc, "until": now_utc + LEASE, "by_notifier": by_notifier, "notifier": NOTIFIER},
+        {
+            "now": now_utc,
+            "until": now_utc + LEASE,
+            "by_notifier": by_notifier,
+            "to_sellers": to_sellers,
+            "notifier": NOTIFIER,
+        },
     ).fetchone()
     return Message(*row) if row else None  # type: ignore[arg-type]
 

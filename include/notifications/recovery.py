@@ -8,7 +8,6 @@ from include.authorization.status import (
     Authorization,
     Status,
     read_authorization,
-    read_authorizations,
     record_good,
 )
 from include.notifications.incidents import Incident, close_incident, open_incidents
@@ -45,7 +44,9 @@ def connected(
             is_over = incident.error_class == EXPIRES and after.generation != before.generation
             if is_over or meaning_of(incident.error_class).ends_when == "accepted":
                 _end(connection, incident, seller, now_utc)
-        _end_applications(connection, now_utc)
+        # Whoever is accepted proves that the application is.
+        for incident in open_incidents(connection, None, APPLICATION):
+            close_incident(connection, incident, now_utc=now_utc)
     return after
 
 
@@ -70,11 +71,3 @@ def _end(connection: Connection, incident: Incident, seller: Seller, now_utc: da
     close_incident(connection, incident, now_utc=now_utc)
     if incident.error_class == REFUSED and was_sent(connection, incident.incident_id, "seller"):
         owe(connection, incident.incident_id, "reconnected", "seller", seller.contacts, now_utc=now_utc)
-
-
-def _end_applications(connection: Connection, now_utc: datetime) -> None:
-    for incident in open_incidents(connection, None, APPLICATION):
-        if not any(
-            known.status is Status.APPLICATION_CREDENTIALS for known in read_authorizations(connection).values()
-        ):
-            close_incident(connection, incident, now_utc=now_utc)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,7 @@ from email.utils import format_datetime, parseaddr
 from typing import Protocol
 
 from include.clock import Now
-from include.errors import OperatorActionError, SellerOrdersError, SettingsError, TransientError
+from include.errors import OperatorActionError, SellerOrdersError, SettingsError, TransientError, TransportError
 from include.notifications import outbox
 from include.notifications.failures import operators_of, tell_operators
 from include.notifications.incidents import Incident, incident_by_id, open_incident
@@ -26,6 +27,8 @@ from include.settings import NotificationSettings
 from include.warehouse.connection import Connection
 
 log = logging.getLogger(__name__)
+# So many lost answers are the server's way, each of them a timeout.
+MOST_LOST = 2
 
 
 class MailRefusedError(OperatorActionError):
@@ -44,6 +47,10 @@ class UnwritableLetterError(OperatorActionError):
     """Raised where a setting that one kind of letter needs is missing; the others go all the same."""
 
 
+class AnswerLostError(TransportError):
+    """Raised by a post office where a server was given the mail, and what it made of it is not known."""
+
+
 class PostOffice(Protocol):
     """What takes letters to people; `include.orchestration.post_office` has the real one."""
 
@@ -52,6 +59,7 @@ class PostOffice(Protocol):
 
         Raises:
             MailRefusedError: This one mail is refused.
+            AnswerLostError: It may have been taken or not.
             TransientError: The server cannot take anything now.
             SettingsError: The server's Connection is missing or refused.
         """
@@ -62,21 +70,29 @@ class PostOffice(Protocol):
 
 @dataclass(slots=True)
 class Tally:
-    """How many messages were sent, and how many are still owed because something was in the way."""
+    """How many messages were sent, how many are still owed, and of how many the server's answer was lost."""
 
     sent: int = 0
     failed: int = 0
+    lost: int = 0
 
 
 def send_owed(
     connection: Connection,
     post_office: PostOffice,
-    sellers: Mapping[str, Seller],
+    sellers: Mapping[str, Seller] | None,
     settings: NotificationSettings,
     *,
     now: Now,
 ) -> Tally:
     """Send every message that is due; where mails cannot go, the notifier's still do, and the other way round.
+
+    Args:
+        connection: The warehouse.
+        post_office: Takes letters to people.
+        sellers: Every seller by its id; None where that is not known, and nothing goes to sellers.
+        settings: Senders, links and names.
+        now: Tells the time.
 
     Raises:
         TransientError: The mail server is away; what is left stays due, and whoever comes next sends it.
@@ -86,8 +102,10 @@ def send_owed(
     troubles = []
     for by_notifier in (False, True):
         try:
-            while message := outbox.claim(connection, now_utc=now(), by_notifier=by_notifier):
-                _send(connection, post_office, message, sellers, settings, tally, now)
+            while message := outbox.claim(
+                connection, now_utc=now(), by_notifier=by_notifier, to_sellers=sellers is not None
+            ):
+                _send(connection, post_office, message, sellers or {}, settings, tally, now)
         except (TransientError, SettingsError) as trouble:
             troubles.append(trouble)
     if troubles:
@@ -111,22 +129,31 @@ def _send(
         except SettingsError as missing:
             raise UnwritableLetterError(str(missing)) from None
         if letter is None:
-            outbox.drop(connection, message, "The seller is no longer in sellers.yaml.", now_utc=now())
+            outbox.drop(connection, message, "sellers.yaml no longer names this seller or recipient.", now_utc=now())
             return
         _hand_over(post_office, message, letter, settings, now())
     except MailRefusedError as refusal:
         tally.failed += 1
         _note_refusal(connection, message, incident, refusal, operators_of(settings), now())
+    except AnswerLostError as lost:
+        # It waits behind the others, which a server that chokes on this one may take.
+        tally.failed += 1
+        tally.lost += 1
+        outbox.note_trouble(connection, message, str(lost), now_utc=now())
+        if tally.lost >= MOST_LOST:
+            raise
     except (TransientError, SettingsError) as trouble:
         # Nobody's mail would pass now; it stays due.
         outbox.give_back(connection, message, str(trouble))
         raise
-    except Exception as defect:
+    except Exception as defect:  # noqa: BLE001 - one of two places: what is owed to others must go
         # One letter that cannot be written, or a notifier that breaks, must not keep all others back.
         tally.failed += 1
         said = str(defect) if isinstance(defect, SellerOrdersError) else type(defect).__name__
         outbox.note_trouble(connection, message, said, now_utc=now())
-        log.exception("%s to %s could not be sent", message.kind, message.audience)
+        # Without its text and trace, which may quote a notifier's address with the key in it.
+        where = traceback.extract_tb(defect.__traceback__)[-1]
+        log.error("%s could not be sent: %s, %s:%s", message.kind, said, where.filename, where.lineno)  # noqa: TRY400
     else:
         outbox.note_sent(connection, message, now_utc=now())
         log.info("Sent: %s, to %s of incident %d", message.kind, message.audience, message.incident_id)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from include.authorization.status import GOOD, Status, read_authorization, read_authorizations, record_refused
-from include.errors import ReauthorizationRequiredError, SellerOrdersError, SettingsError
+from include.errors import ReauthorizationRequiredError, SellerOrdersError, SettingsError, TransientError
 from include.notifications.failures import SECOND_REFUSAL_AFTER, tell_operators
 from include.notifications.incidents import (
     Incident,
@@ -53,6 +53,9 @@ def verify(
         # Who else is refused may be the very ones that could have been asked.
         if any(other.incident_id != incident.incident_id for other in _unsure(connection, sellers)):
             _hold_as_one_of_many(connection, incident, operators, now_utc)
+        elif sellers.keys() - {incident.seller_id}:
+            # Others there are, but none good lately: nobody can tell, so its own second refusal has to.
+            hold_incident(connection, incident, now_utc=now_utc)
         else:
             _confirm(connection, incident, now_utc)
         return
@@ -90,8 +93,13 @@ def check_held(
     for incident in _unsure(connection, sellers):
         if incident.held_utc and now() - incident.opened_utc < SECOND_REFUSAL_AFTER:
             continue
-        if _asked_again(connection, incident, sellers, refresh, operators, now()):
-            back.append(sellers[incident.seller_id or ""])
+        try:
+            if _asked_again(connection, incident, sellers, refresh, operators, now()):
+                back.append(sellers[incident.seller_id or ""])
+        except TransientError as trouble:
+            # It would say the same of everybody, a timeout each.
+            log.warning("Nobody can be asked now; the next watch asks again: %s", trouble)
+            break
     if not any(incident.held_utc for incident in _unsure(connection, sellers)):
         for mass in open_incidents(connection, None, MASS_REFUSAL):
             close_incident(connection, mass, now_utc=now())
@@ -132,6 +140,8 @@ def _asked_again(
             _confirm(connection, incident, now_utc)
         else:
             verify(connection, incident, sellers, refresh, operators=operators, now_utc=now_utc)
+    except TransientError:
+        raise
     except SellerOrdersError as trouble:
         log.warning("%s could not be asked for again: %s", seller.seller_id, trouble)
     else:

@@ -8,7 +8,7 @@ from include.authorization.lwa import probe_application
 from include.authorization.seller_client import open_seller_client
 from include.clock import utc_now
 from include.errors import SellerOrdersError
-from include.orchestration.connections import application_credentials, seller_credentials
+from include.orchestration.connections import application_credentials, client_secret_made_on, seller_credentials
 from include.orchestration.provider_info import (
     APPLICATION_CONNECTION_ID,
     APPLICATION_CONNECTION_TYPE,
@@ -44,6 +44,8 @@ class AmazonApplicationHook(BaseHook):
                 now=utc_now,
                 timeout_s=ANSWER_WITHIN_S,
             )
+            # Tell of a mistyped day too: without it nobody is warned of the secret's end.
+            client_secret_made_on(self.connection_id)
         except SellerOrdersError as problem:
             return False, str(problem)
         return True, "Amazon accepts the application's client id and secret."

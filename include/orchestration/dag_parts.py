@@ -65,8 +65,8 @@ def run_each(dag_ids: PythonOperator) -> None:
 
 
 def watch_defaults() -> dict[str, Any]:
-    """Defaults of the watch's tasks: no repetition, because the next quarter of an hour is one."""
-    return {"owner": OWNER, "retries": 0}
+    """Defaults of the watch's tasks: no repetition, because the next quarter of an hour is one, and none hangs."""
+    return {"owner": OWNER, "retries": 0, "execution_timeout": timedelta(minutes=10)}
 
 
 def every_quarter_of_an_hour() -> CronTriggerTimetable:

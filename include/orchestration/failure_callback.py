@@ -20,7 +20,7 @@ def push_failure(context: Any) -> None:
     """Airflow's `on_failure_callback`; may be called twice."""
     error = context.get("exception")
     if error is None:
-        # The worker was lost, and the DAG processor calls: nothing is known, and what is pushed from there never returns.
+        # The worker was lost, and the DAG processor calls: nothing is known, and a push from there never ends.
         return
     task = context["ti"]
     facts = {

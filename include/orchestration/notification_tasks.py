@@ -5,6 +5,8 @@ Only ids and counts leave here for XCom.
 
 from __future__ import annotations
 
+import logging
+from datetime import date
 from typing import Any
 
 from include.authorization.fingerprint import fingerprint
@@ -19,8 +21,11 @@ from include.orchestration.connections import application_credentials, client_se
 from include.orchestration.failure_callback import read_failure
 from include.orchestration.post_office import AirflowPostOffice
 from include.sellers.registry import DAG_ID_PREFIX, Seller, load_sellers
-from include.settings import Settings, load_notification_settings, load_settings
+from include.settings import NotificationSettings, Settings, load_notification_settings, load_settings
+from include.settings.reading import is_on_this_machine
 from include.warehouse.connection import Connection, connect, warehouse_errors
+
+log = logging.getLogger(__name__)
 
 
 def notify(seller_id: str, context: Any, failed_tasks: list[str]) -> dict[str, Any]:
@@ -54,19 +59,22 @@ def notify(seller_id: str, context: Any, failed_tasks: list[str]) -> dict[str, A
 
 def look_out() -> None:
     """Look for ends that come near, data that stay away and sellers who have not answered; note that we looked."""
-    notifications, sellers = load_notification_settings(), _sellers()
+    notifications = load_notification_settings()
+    if not operators_of(notifications):
+        log.warning("OPERATOR_CONTACTS is empty: of what operators should know nobody is told.")
     with connect(load_settings().warehouse_dsn) as connection, warehouse_errors():
-        lookout.warn_of_expiry(connection, sellers, notifications, now_utc=utc_now())
-        lookout.tell_what_is_late(connection, sellers, notifications, now_utc=utc_now())
-        lookout.remind(connection, sellers, notifications, now_utc=utc_now())
-        lookout.end_answered_refusals(connection, now_utc=utc_now())
-        lookout.end_what_has_no_seller(connection, _entry_ids(), now_utc=utc_now())
         try:
-            made_on = client_secret_made_on()
-        except SettingsError:
-            # Without the application nothing runs, and each seller's task says so.
-            made_on = None
-        lookout.warn_of_secret(connection, made_on, notifications, now_utc=utc_now())
+            sellers, entry_ids = _sellers(), _entry_ids()
+        except SettingsError as broken:
+            lookout.tell_of_broken_sellers_file(connection, str(broken), notifications, now_utc=utc_now())
+        else:
+            lookout.tell_of_broken_sellers_file(connection, "", notifications, now_utc=utc_now())
+            lookout.warn_of_expiry(connection, sellers, notifications, now_utc=utc_now())
+            lookout.tell_what_is_late(connection, sellers, notifications, now_utc=utc_now())
+            lookout.remind(connection, sellers, notifications, now_utc=utc_now())
+            lookout.end_answered_refusals(connection, now_utc=utc_now())
+            lookout.end_what_has_no_seller(connection, entry_ids, now_utc=utc_now())
+        lookout.warn_of_secret(connection, _made_on(), notifications, now_utc=utc_now())
         lookout.beat(connection, now_utc=utc_now())
 
 
@@ -77,8 +85,13 @@ def ask_again() -> list[str]:
         The ids of the DAGs whose sellers Amazon accepts again.
     """
     settings, operators = load_settings(), operators_of(load_notification_settings())
+    try:
+        sellers = _sellers()
+    except SettingsError as broken:
+        log.warning("Nobody is asked for: %s", broken)
+        return []
     with connect(settings.warehouse_dsn) as connection, warehouse_errors():
-        back = check_held(connection, _sellers(), _refresh(settings), operators=operators, now=utc_now)
+        back = check_held(connection, sellers, _refresh(settings), operators=operators, now=utc_now)
     return [seller.dag_id for seller in back]
 
 
@@ -94,14 +107,35 @@ def send() -> int:
 
 def _send(connection: Connection) -> int:
     notifications = load_notification_settings()
-    post_office = AirflowPostOffice(notifications)
-    tally = send_owed(connection, post_office, _sellers(), notifications, now=utc_now)
+    tally = send_owed(
+        connection, AirflowPostOffice(notifications), _sellers_to_write_to(notifications), notifications, now=utc_now
+    )
     if tally.failed:
         raise OperatorActionError(
             f"{tally.failed} messages could not be sent; they are tried again after a pause.",
             remedy="Their last_trouble in ops.outbox says why.",
         )
     return tally.sent
+
+
+def _sellers_to_write_to(notifications: NotificationSettings) -> dict[str, Seller] | None:
+    """Every seller, or None where no mail to sellers may go now; what is theirs stays owed."""
+    if is_on_this_machine(notifications.public_base_url) and not is_on_this_machine(load_settings().lwa_token_url):
+        log.error("PUBLIC_BASE_URL is not set: sellers are not mailed a link to this machine; operators are told.")
+        return None
+    try:
+        return _sellers()
+    except SettingsError as broken:
+        log.warning("Only operators are told: %s", broken)
+        return None
+
+
+def _made_on() -> date | None:
+    try:
+        return client_secret_made_on()
+    except SettingsError as wrong:
+        log.warning("The end of the client secret is not known: %s", wrong)
+        return None
 
 
 def _sellers() -> dict[str, Seller]:

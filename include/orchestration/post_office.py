@@ -11,7 +11,7 @@ from airflow.providers.smtp.hooks.smtp import SmtpHook
 from airflow.sdk.exceptions import AirflowException
 
 from include.errors import SettingsError, TransportError
-from include.notifications.sending import MailRefusedError
+from include.notifications.sending import AnswerLostError, MailRefusedError
 from include.settings import NotificationSettings
 
 
@@ -61,6 +61,8 @@ class _MailServer(SmtpHook):
             client.send_message(message)  # type: ignore[union-attr]
         except smtplib.SMTPNotSupportedError:
             raise MailRefusedError("The mail server takes no address like this.", for_good=True) from None
+        except (smtplib.SMTPServerDisconnected, TimeoutError, ConnectionError) as lost:
+            raise AnswerLostError(f"The mail server gave no answer to the mail ({type(lost).__name__}).") from None
         finally:
             client.close()  # type: ignore[union-attr]
 

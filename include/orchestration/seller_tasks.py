@@ -18,7 +18,7 @@ from include.authorization.seller_client import open_seller_client
 from include.authorization.status import read_authorization
 from include.authorization.validate import validate_authorization
 from include.clock import format_utc, utc_now
-from include.errors import NotYetError, SellerOrdersError, SettingsError
+from include.errors import AccessDeniedError, NotYetError, SellerOrdersError, SettingsError
 from include.notifications.recovery import connected, loaded
 from include.orchestration.connections import application_credentials, seller_credentials
 from include.orders.extract import extract_orders
@@ -50,8 +50,13 @@ def validate(seller_id: str) -> dict[str, Any]:
         with _noting(generation):
             application, credentials = _credentials(seller)
             client = _client(seller, application, credentials, settings, connection)
-            validation = validate_authorization(seller, client)
             token = fingerprint(credentials.refresh_token, settings.secret_key)
+            try:
+                validation = validate_authorization(seller, client)
+            except AccessDeniedError:
+                # The token itself was accepted, which ends what was wrong with it before.
+                connected(connection, seller, token, now_utc=utc_now(), generation=generation)
+                raise
         connected(connection, seller, token, now_utc=utc_now(), generation=generation)
     return {"participating": list(validation.participating), "absent": list(validation.absent)}
 

@@ -22,6 +22,11 @@ def require_address(name: str, address: str) -> None:
         raise SettingsError(f"{name} is {address!r}; expected https, because credentials travel there.")
 
 
+def is_on_this_machine(address: str) -> bool:
+    """Tell whether an address is on loopback."""
+    return urlsplit(address).hostname in LOOPBACK_HOSTS
+
+
 def number(environ: Mapping[str, str], name: str, default: float, *, least: float) -> float:
     """Read a number, at least `least`; the default where nothing stands."""
     text = environ.get(name, "").strip()

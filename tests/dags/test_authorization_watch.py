@@ -99,3 +99,35 @@ def test_the_client_secret_warns_from_the_day_in_its_connection(
     assert mail.to == ("operators@orders.example",)
     assert "ClientSecretExpires" in mail.subject or "client secret" in mail.subject
     assert "ends in 9 days" in mail.text or "ends in 10 days" in mail.text
+
+
+def test_a_sellers_file_that_cannot_be_read_is_told_and_stops_no_watch(
+    run: Run, watch: Watch, mails: MailSinkClient, sellers_file, warehouse: Connection
+):
+    sellers_file("sellers:\n  - id: [acme\n  name: x\n")
+    states = watch()
+    assert set(states.values()) == {"success", "skipped"}
+    (mail,) = mails.mails()
+    assert mail.to == ("operators@orders.example",)
+    assert "line 3" in mail.text
+    sellers_file()
+    watch()
+    assert warehouse.execute("SELECT count(*) FROM ops.incident WHERE closed_utc IS NULL").fetchone() == (0,)
+
+
+def test_no_seller_of_the_real_amazon_is_mailed_a_link_to_this_machine(
+    run: Run, watch: Watch, amazon, mails: MailSinkClient, monkeypatch: pytest.MonkeyPatch
+):
+    amazon.client.revoke("acme")
+    monkeypatch.setenv("MAIL_FROM", "")
+    run()
+    monkeypatch.setenv("MAIL_FROM", "orders@orders.example")
+    monkeypatch.setenv("PUBLIC_BASE_URL", "http://127.0.0.1:8092")
+    with monkeypatch.context() as real:
+        real.setenv("LWA_TOKEN_URL", "https://api.amazon.com/auth/o2/token")
+        real.setenv("RATE_SCALE", "1")
+        real.setenv("SPAPI_ENDPOINT_EU", "")
+        assert watch()["send_owed"] == "success"
+        assert mails.mails() == []
+    watch()
+    assert len(mails.mails()) == 1

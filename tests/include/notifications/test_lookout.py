@@ -21,6 +21,7 @@ from include.notifications.lookout import (
     end_what_has_no_seller,
     remind,
     silent_for,
+    tell_of_broken_sellers_file,
     tell_what_is_late,
     warn_of_expiry,
     warn_of_secret,
@@ -178,8 +179,10 @@ def test_whenever_the_watch_looks_the_warnings_come_nearer_and_each_at_most_once
             warned += sent
         assert warned == sorted(set(warned), reverse=True)
         assert set(warned) <= set(DAYS)
-        due = [day for day in DAYS if ends_utc - clock() <= timedelta(days=day)]
-        assert warned[-1:] == (due[-1:] if pauses_h else [])
+        over = [sum(pauses_h[: turn + 1]) for turn in range(len(pauses_h))]
+        looked_in_time = [hours for hours in over if hours < left * 24]
+        due = [day for day in DAYS if looked_in_time and left * 24 - looked_in_time[-1] <= day * 24]
+        assert warned[-1:] == due[-1:]
 
 
 @pytest.fixture
@@ -394,17 +397,37 @@ def test_a_refused_address_is_open_until_nothing_of_the_seller_waits_for_it(desk
     assert desk.open_classes() == [REFUSED]
 
 
-def test_what_is_about_a_seller_taken_out_of_the_file_ends_and_the_applications_incident_with_the_last(
-    desk, make_sellers, clock
-) -> None:
-    first, second = sellers = list(make_sellers(2).values())
-    for each in sellers:
+def test_what_is_about_a_seller_taken_out_of_the_file_ends(desk, make_sellers, clock) -> None:
+    for each in make_sellers(2).values():
         desk.good(each)
-        desk.fails(each, "ApplicationCredentialsError")
-    desk.fails(second, "ContractError")
+        desk.fails(each, "ContractError")
     end_what_has_no_seller(desk.connection, {"shop_01", "shop_02"}, now_utc=clock())
-    assert desk.open_classes() == ["ApplicationCredentialsError", "ContractError"]
-    desk.good(first)
-    assert desk.open_classes() == ["ApplicationCredentialsError", "ContractError"]
+    assert desk.open_classes() == ["ContractError", "ContractError"]
     end_what_has_no_seller(desk.connection, {"shop_01"}, now_utc=clock())
+    assert desk.open_classes() == ["ContractError"]
+
+
+def test_a_seller_who_never_loaded_is_late_from_the_day_its_entry_was_seen(desk, clock, seller, look_for_late) -> None:
+    assert look_for_late(seller) == []
+    clock.advance(hours=27)
+    assert look_for_late(seller) == [("late", "ops@example.com"), ("late", "notifier")]
+    assert look_for_late(seller) == []
+
+
+def test_whoever_becomes_a_contact_is_written_to_as_well(desk, lapsed, clock, notifications) -> None:
+    wider = dataclasses.replace(lapsed, contacts=(*lapsed.contacts, "new@acme.example"))
+    remind(desk.connection, {wider.seller_id: wider}, notifications, now_utc=clock())
+    assert desk.send() == [("reconnect", "new@acme.example")]
+
+
+def test_a_day_that_amazon_proves_wrong_warns_of_nothing(authorized_until, warn, seller) -> None:
+    authorized_until(seller, -10)
+    assert warn() == []
+
+
+def test_a_sellers_file_that_cannot_be_read_is_told_once_and_ends(desk, clock, notifications) -> None:
+    for _ in range(2):
+        tell_of_broken_sellers_file(desk.connection, "line 3, column 1", notifications, now_utc=clock())
+    assert desk.send() == [("alert", "ops@example.com"), ("alert", "notifier")]
+    tell_of_broken_sellers_file(desk.connection, "", notifications, now_utc=clock())
     assert desk.open_classes() == []

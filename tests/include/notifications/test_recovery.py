@@ -133,20 +133,30 @@ def test_a_seller_is_ended_by_its_own_success_only(desk, make_sellers, clock, wa
     assert [row for row in desk.incidents() if row[2]] == [("shop_02", REFUSED, True), ("shop_02", "LoadError", True)]
 
 
-def test_the_applications_incident_ends_when_the_last_seller_that_failed_is_good(desk, make_sellers) -> None:
-    sellers = make_sellers(4)
-    bystander = sellers.pop("shop_04")
-    for seller in [*sellers.values(), bystander]:
+def test_the_applications_incident_ends_with_the_first_seller_who_is_accepted(desk, make_sellers) -> None:
+    sellers = list(make_sellers(3).values())
+    for seller in sellers:
         desk.good(seller)
-    for seller in sellers.values():
+    for seller in sellers[:-1]:
         desk.fails(seller, APPLICATION, generation=1)
     desk.send()
-    desk.good(bystander)
-    for seller in list(sellers.values())[:-1]:
-        assert desk.good(seller).status is Status.CONNECTED
-        assert desk.open_classes() == [APPLICATION]
-    desk.good(sellers["shop_03"])
+    desk.good(sellers[-1])
     assert (desk.open_classes(), desk.claimable()) == ([], [])
+
+
+def test_a_token_of_another_application_is_its_sellers_own_incident_and_stays_while_others_are_good(
+    desk, make_sellers
+) -> None:
+    foreign, other = make_sellers(2).values()
+    for seller in (foreign, other):
+        desk.good(seller)
+    for _night in range(2):
+        desk.fails(foreign, APPLICATION, generation=1, code="unauthorized_client")
+        desk.good(other)
+    assert desk.incidents() == [(foreign.seller_id, APPLICATION, True)]
+    assert len(desk.send()) == 2
+    desk.good(foreign)
+    assert desk.open_classes() == []
 
 
 def test_a_renewed_authorization_ends_the_warnings_of_the_old_one_and_the_same_does_not(

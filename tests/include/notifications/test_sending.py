@@ -16,7 +16,7 @@ from include.errors import SettingsError, TransientError, TransportError
 from include.notifications.incidents import Incident, close_incident, open_incidents, verify_incident
 from include.notifications.meanings import APPLICATION, DENIED, MAIL_REFUSED, REFUSED
 from include.notifications.outbox import FIRST_PAUSE, LEASE, NOTIFIER
-from include.notifications.sending import MailRefusedError, Tally, send_owed
+from include.notifications.sending import AnswerLostError, MailRefusedError, Tally, send_owed
 from include.sellers.registry import Seller
 from include.settings import NotificationSettings
 from include.warehouse.connection import Connection
@@ -383,6 +383,7 @@ def test_an_address_that_is_none_keeps_no_other_back(
     desk, send: Round, server: MailServer, seller: Seller, clock: HandClock, address: str
 ):
     seller = dataclasses.replace(seller, contacts=(address, BEN))
+    send.sellers = {seller.seller_id: seller}
     verify_incident(desk.connection, desk.fails(seller, REFUSED), now_utc=clock())
     assert send() == Tally(sent=1, failed=1)
     assert server.recipients == [BEN]
@@ -521,3 +522,56 @@ def test_a_notifier_that_cannot_be_found_keeps_no_mail_back(
     with pytest.raises(SettingsError, match="OPERATOR_NOTIFIER"):
         send()
     assert server.recipients == [OPS]
+
+
+def test_a_mail_whose_answer_is_lost_waits_behind_the_others(
+    lapsed: Incident, send: Round, server: MailServer, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+):
+    class Choking(SmtplibOffice):
+        """A server that takes minutes over Anna's mails alone."""
+
+        def mail(self, message: EmailMessage) -> None:
+            if ANNA in message["To"]:
+                raise AnswerLostError("TimeoutError")
+            super().mail(message)
+
+    send.office = Choking(server.port)
+    assert send() == Tally(sent=1, failed=1, lost=1)
+    for _ in range(3):
+        assert send() == Tally()
+    assert server.recipients == [BEN]
+    clock.advance(minutes=15)
+    assert send() == Tally(failed=1, lost=1)
+
+
+def test_two_lost_answers_are_the_servers_way_and_end_the_round(
+    lapsed: Incident, send: Round, server: MailServer, monkeypatch: pytest.MonkeyPatch
+):
+    def lose(_: EmailMessage) -> None:
+        raise AnswerLostError("TimeoutError")
+
+    monkeypatch.setattr(send.office, "mail", lose)
+    with pytest.raises(AnswerLostError):
+        send()
+    assert send() == Tally()
+
+
+def test_who_is_no_longer_a_contact_is_not_written_to(
+    lapsed: Incident, send: Round, server: MailServer, seller: Seller
+):
+    send.sellers = {seller.seller_id: dataclasses.replace(seller, contacts=(BEN,))}
+    assert send() == Tally(sent=1)
+    assert server.recipients == [BEN]
+    assert send.unsent() == []
+
+
+def test_while_the_sellers_are_not_known_operators_are_told_and_the_sellers_mails_wait(
+    lapsed: Incident, desk, send: Round, server: MailServer, seller: Seller
+):
+    desk.operators = (OPS,)
+    desk.fails(seller, "ContractError")
+    known, send.sellers = send.sellers, None
+    assert send() == Tally(sent=1)
+    assert server.recipients == [OPS]
+    send.sellers = known
+    assert send() == Tally(sent=2)

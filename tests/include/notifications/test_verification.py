@@ -166,7 +166,27 @@ def test_a_seller_of_whom_nothing_good_is_known_is_no_control(open_nights, clock
     nights.amazon.revoke(lapsed.seller_id)
     nights.run(lapsed)
     assert nights.asked(other.seller_id) == 0
+    if why == "no longer in sellers.yaml":
+        assert nights.kinds() == {"reconnect": 2}
+        return
+    # Nobody can tell whether it is Amazon, so its own second refusal has to.
+    assert nights.kinds() == {}
+    clock.advance(minutes=61)
+    nights.watch()
+    nights.watch()
     assert nights.kinds() == {"reconnect": 2}
+
+
+def test_an_outage_after_days_in_which_nobody_was_asked_tells_no_seller(open_nights, clock) -> None:
+    nights = open_nights(5)
+    clock.advance(days=4)
+    nights.refuse_everybody()
+    for seller in nights.sellers.values():
+        nights.run(seller)
+    nights.amazon.clear_faults()
+    clock.advance(minutes=61)
+    assert nights.watch() == list(nights.sellers.values())
+    assert "reconnect" not in nights.kinds()
 
 
 def test_where_the_control_is_refused_too_operators_are_told_once_and_sellers_wait(open_nights, clock) -> None:
@@ -340,7 +360,8 @@ def test_a_held_seller_who_cannot_be_asked_stays_held(open_nights, clock) -> Non
     for seller in nights.sellers.values():
         nights.run(seller)
     nights.amazon.clear_faults()
-    nights.amazon.fail_next("lwa.refresh_token", times=2, **literal.LWA_SERVER_ERROR._asdict())
+    # One is enough: a watch that hears of an outage asks for nobody else.
+    nights.amazon.fail_next("lwa.refresh_token", **literal.LWA_SERVER_ERROR._asdict())
     clock.advance(hours=2)
     assert nights.watch() == []
     assert (nights.statuses(), nights.kinds()) == ({Status.VERIFYING}, {"mass_refusal": 2})

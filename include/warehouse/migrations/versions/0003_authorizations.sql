@@ -4,6 +4,7 @@ CREATE TABLE ops.seller_authorization (
         'never_connected', 'connected', 'expires_soon', 'verifying', 'reauthorization_required', 'access_denied',
         'application_credentials')),
     since_utc timestamptz NOT NULL,
+    first_seen_utc timestamptz NOT NULL DEFAULT now(),
     amazon_said text NOT NULL DEFAULT '',
     last_good_utc timestamptz,
     authorized_utc timestamptz,
@@ -82,6 +83,7 @@ CREATE TABLE ops.heartbeat (
     beat_utc timestamptz NOT NULL
 );
 COMMENT ON TABLE ops.heartbeat IS 'When something that must not fall silent last came to its end: authorization_watch.';
+COMMENT ON COLUMN ops.seller_authorization.first_seen_utc IS 'When we first knew of the seller.';
 COMMENT ON COLUMN ops.seller_authorization.seller_id IS 'The seller''s id in sellers.yaml.';
 COMMENT ON COLUMN ops.incident.incident_id IS 'Counts incidents.';
 COMMENT ON COLUMN ops.incident.opened_utc IS 'When it was first seen.';
