@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 MOST_ALERTS_AN_HOUR = 3
 # This one says of a single seller's token that it belongs to another application.
 FOREIGN_TOKEN = "unauthorized_client"  # noqa: S105 - Amazon's code
+FOREIGN_TOKEN_MEANS = "This seller's refresh token belongs to another application than ours; the other sellers go on."
 # Amazon has refused everybody for half an hour; a refusal after twice that is meant.
 SECOND_REFUSAL_AFTER = timedelta(minutes=60)
 
@@ -153,7 +154,8 @@ def _owe_first(
     if meaning.audience == "seller" and seller and seller.authorization == "public":
         owe(connection, incident.incident_id, "reconnect", "seller", seller.contacts, now_utc=now_utc)
     else:
-        tell_operators(connection, incident, operators, now_utc=now_utc)
+        facts = {"meaning": FOREIGN_TOKEN_MEANS} if incident.facts.get("code") == FOREIGN_TOKEN else None
+        tell_operators(connection, incident, operators, now_utc=now_utc, facts=facts)
 
 
 def _note_status(

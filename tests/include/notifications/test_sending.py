@@ -524,6 +524,14 @@ def test_a_notifier_that_cannot_be_found_keeps_no_mail_back(
     assert server.recipients == [OPS]
 
 
+def test_of_a_foreign_token_no_mail_says_that_every_seller_fails(desk, send: Round, server: MailServer, seller: Seller):
+    desk.operators = (OPS,)
+    desk.fails(seller, APPLICATION, code="unauthorized_client")
+    assert send() == Tally(sent=1)
+    assert "Acme (acme)" in server.taken[0].mail["Subject"]
+    assert "the other sellers go on" in server.taken[0].part("plain").replace("\n", " ")
+
+
 def test_a_mail_whose_answer_is_lost_waits_behind_the_others(
     lapsed: Incident, send: Round, server: MailServer, clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ):
