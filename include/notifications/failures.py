@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 # The rest of a wave is told as one.
 MOST_ALERTS_AN_HOUR = 3
 # This one says of a single seller's token that it belongs to another application.
-FOREIGN_TOKEN = "unauthorized_client"  # noqa: S105 - Amazon's code
-FOREIGN_TOKEN_MEANS = "This seller's refresh token belongs to another application than ours; the other sellers go on."
+FOREIGN_CODE = "unauthorized_client"
+FOREIGN_CODE_MEANS = "This seller's refresh token belongs to another application than ours; the other sellers go on."
 # Amazon has refused everybody for half an hour; a refusal after twice that is meant.
 SECOND_REFUSAL_AFTER = timedelta(minutes=60)
 
@@ -84,7 +84,7 @@ def report_failure(
         The incident; None where the failure passes by itself, or belongs to an authorization that has been renewed.
     """
     meaning = meaning_of(failure.error_class)
-    about_all = meaning.about_all and failure.code != FOREIGN_TOKEN
+    about_all = meaning.about_all and failure.code != FOREIGN_CODE
     with connection.transaction():
         standing = read_authorization(connection, seller_id, locked=True)
         if failure.generation is not None and failure.generation != standing.generation:
@@ -118,7 +118,7 @@ def tell_operators(
     *,
     now_utc: datetime,
     kind: str = "alert",
-    facts: dict[str, object] | None = None,
+    facts: Mapping[str, object] | None = None,
 ) -> None:
     """Owe the operators a message; of many incidents of one class within an hour the rest are told as one.
 
@@ -154,7 +154,7 @@ def _owe_first(
     if meaning.audience == "seller" and seller and seller.authorization == "public":
         owe(connection, incident.incident_id, "reconnect", "seller", seller.contacts, now_utc=now_utc)
     else:
-        facts = {"meaning": FOREIGN_TOKEN_MEANS} if incident.facts.get("code") == FOREIGN_TOKEN else None
+        facts = {"meaning": FOREIGN_CODE_MEANS} if incident.facts.get("code") == FOREIGN_CODE else None
         tell_operators(connection, incident, operators, now_utc=now_utc, facts=facts)
 
 
