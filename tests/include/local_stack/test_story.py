@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import email
+import email.policy
+import gzip
 import json
 import os
 import re
@@ -9,7 +12,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from email.message import EmailMessage
 from pathlib import Path
 
 import psutil
@@ -20,6 +24,7 @@ from psycopg import sql
 from include.local_stack.passwords import load_or_make_passwords
 from include.local_stack.ports import free_port
 from include.local_stack.postgres import PostgresServer, find_binaries
+from include.warehouse.connection import Connection
 
 pytestmark = [pytest.mark.airflow, pytest.mark.stack, pytest.mark.timeout(600)]
 
@@ -77,7 +82,19 @@ def _found(texts: Iterable[tuple[str, str]], secrets: Iterable[str]) -> list[str
 def _files(folder: Path) -> Iterator[tuple[str, str]]:
     for path in folder.rglob("*"):
         if path.is_file() and not set(path.relative_to(folder).parts) & set(KEEPERS):
-            yield str(path), path.read_text(errors="replace")
+            yield str(path), _readable(path)
+
+
+def _readable(path: Path) -> str:
+    """A file's text: unpacked, and of a mail what its reader sees, because its lines are wrapped and encoded."""
+    content = path.read_bytes()
+    if path.suffix == ".gz":
+        return gzip.decompress(content).decode(errors="replace")
+    text = content.decode(errors="replace")
+    if path.suffix == ".eml":
+        parts = email.message_from_bytes(content, policy=email.policy.default).walk()
+        text += "".join(part.get_content() for part in parts if part.get_content_maintype() == "text")
+    return text
 
 
 def _rows(dsn: str) -> Iterator[tuple[str, str]]:
@@ -145,9 +162,19 @@ def test_no_token_secret_or_password_is_in_any_table_or_xcom(told: Told):
             rows = list(_rows(server.dsn(database, user=user, password=password)))
             tables = {name for name, _ in rows}
             assert {"ops.outbox", "ops.incident"} <= tables or {"public.xcom", "public.log"} <= tables
-            assert _found(rows, (*TOKENS, passwords.secret_key, passwords.loader, passwords.jwt_secret)) == []
+            assert _found(rows, (*TOKENS, *asdict(passwords).values())) == []
 
 
-def test_the_search_finds_what_is_there(told: Told, tmp_path: Path):
-    (tmp_path / "task.log").write_text("a log\nwith Atzr|IwEBI in it")
-    assert _found(_files(tmp_path), TOKENS) == [f"{tmp_path / 'task.log'}: Atzr|"]
+def test_the_search_finds_what_is_there(tmp_path: Path, warehouse: Connection, warehouse_dsn: str):
+    planted = "Atzr|IwEBI"
+    (tmp_path / "task.log").write_text(f"a log\nwith {planted} in it")
+    (tmp_path / "page.json.gz").write_bytes(gzip.compress(planted.encode()))
+    mail = EmailMessage()
+    # Encoded, as an umlaut makes it.
+    mail.set_content(f"Grüße {planted}", cte="base64")
+    (tmp_path / "mail.eml").write_bytes(mail.as_bytes())
+    assert sorted(_found(_files(tmp_path), TOKENS)) == [
+        f"{tmp_path / name}: Atzr|" for name in ("mail.eml", "page.json.gz", "task.log")
+    ]
+    warehouse.execute("INSERT INTO ops.heartbeat VALUES (%s, now())", (planted,))
+    assert _found(_rows(warehouse_dsn), TOKENS) == ["ops.heartbeat: Atzr|"]
