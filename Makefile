@@ -64,7 +64,7 @@ test: $(STAMP) ## the whole suite, on real PostgreSQL and real Airflow (under 10
 	@$(PY) -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
 .PHONY: test-fast
-test-fast: $(STAMP) ## the quick tests, without Airflow (under a minute)
+test-fast: $(STAMP) ## the quick tests, without Airflow (under two minutes)
 	@$(PY) -m pytest $(PARALLEL) -m "not airflow and not stack and not slow" -q
 
 .PHONY: lint

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from include.clock import utc_now
 from include.local_stack.connections import create_absent_connections
-from include.local_stack.ports import free_port
+from include.local_stack.ports import on_free_ports
 from include.local_stack.progress import Progress
 from include.local_stack.runs import paused_sellers
 from include.local_stack.stack import Stack, running_stack
 from include.sellers.registry import Seller, load_sellers
-from include.settings import StackSettings, load_settings
+from include.settings import load_settings
 
 
 def write_sellers(path: Path, seller_ids: Sequence[str], **fields: str) -> None:
@@ -34,17 +34,7 @@ def bench_stack(
 ) -> Iterator[tuple[Stack, list[Seller]]]:
     """Start a stack of its own for these sellers and give them their Connections; end it with the block."""
     write_sellers(folder / "sellers.yaml", list(order_files), **fields)
-    settings = StackSettings(
-        run_dir=folder / "run",
-        ui_port=free_port(),
-        warehouse_port=free_port(),
-        fake_amazon_port=free_port(),
-        start_page_port=free_port(),
-        smtp_port=free_port(),
-        mails_port=free_port(),
-        rate_scale=rate_scale,
-        order_files=dict(order_files),
-    )
+    settings = on_free_ports(folder / "run", rate_scale=rate_scale, order_files=dict(order_files))
     product = load_settings({"SELLERS_FILE": str(folder / "sellers.yaml")})
     sellers = [entry for entry in load_sellers(product.sellers_file) if isinstance(entry, Seller)]
     with running_stack(settings, product, progress) as stack:

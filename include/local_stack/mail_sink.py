@@ -18,7 +18,8 @@ from pathlib import Path
 import uvicorn
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from include.local_stack.mail_page import MailFolder, create_page
+from include.local_stack.mail_folder import MailFolder
+from include.local_stack.mail_page import create_page
 from include.local_stack.ports import HOST
 
 SMTP_PORT = 8093

@@ -5,12 +5,16 @@ It refuses to know what is served on them.
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import socket
+from pathlib import Path
+from typing import Any
 
 import psutil
 
 from include.errors import SettingsError
+from include.settings import StackSettings
 
 HOST = "127.0.0.1"
 # A listener on one of these would get, or would keep us from getting, what is sent to 127.0.0.1.
@@ -42,6 +46,14 @@ def require_free_port(name: str, port: int, variable: str) -> None:
         raise SettingsError(
             f"Port {port} ({name}) is in use by {_holder(port)}; stop it, or choose another with {variable}=…"
         )
+
+
+def on_free_ports(run_dir: Path, **fields: Any) -> StackSettings:
+    """Settings of a stack in this folder, each of its ports one that was free a moment ago."""
+    ports: dict[str, Any] = {
+        part.name: free_port() for part in dataclasses.fields(StackSettings) if part.name.endswith("_port")
+    }
+    return StackSettings(run_dir=run_dir, **ports, **fields)
 
 
 def free_port() -> int:

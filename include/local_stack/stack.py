@@ -184,6 +184,9 @@ def _product_environment(stack: Stack, product: Settings) -> dict[str, str]:
     if stack.amazon:
         amazon = f"http://127.0.0.1:{stack.settings.fake_amazon_port}"
         environment |= {f"SPAPI_ENDPOINT_{region.upper()}": f"{amazon}/{region}" for region in product.spapi_endpoints}
+        # What happens at the fake Amazon is no real seller's or operator's business, whatever .env holds for a server.
+        environment |= {"MAIL_TRANSPORT": "", "MAIL_CONNECTION_ID": "", "OPERATOR_NOTIFIER": ""}
+        environment |= {"PUBLIC_BASE_URL": f"http://127.0.0.1:{stack.settings.start_page_port}"}
         environment |= {"LWA_TOKEN_URL": f"{amazon}/auth/o2/token", "RATE_SCALE": f"{stack.settings.rate_scale:g}"}
     return environment
 

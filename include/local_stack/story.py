@@ -104,7 +104,7 @@ class _Story:
         started = self._step("Night two: it fails in validate_authorization, classified", self._failing_night)
         mail = self._step("One mail is in the sink, with a link that opens", self._the_mail)
         self._step("Night three: it fails again", self._failing_night)
-        mails = self._step("No second mail", lambda: self._mails(1))
+        mails = self._step("No second mail", lambda: self._mails(len(self.revoked.contacts)))
         self._step("The status is Anbindung erneuern, with Amazon's own words", self._status)
         return Figures(
             revoked_to_mail_s=round((mail.received_utc - started).total_seconds(), 1),

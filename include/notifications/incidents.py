@@ -136,7 +136,7 @@ def verify_incident(connection: Connection, incident: Incident, *, now_utc: date
 
 
 def hold_incident(connection: Connection, incident: Incident, *, now_utc: datetime) -> None:
-    """Note that others are refused too, so that its mails wait for a second refusal."""
+    """Note that it may be Amazon, so that its mails wait for a second refusal."""
     connection.execute(
         "UPDATE ops.incident SET held_utc = %s WHERE incident_id = %s AND verified_utc IS NULL AND held_utc IS NULL",
         (now_utc, incident.incident_id),

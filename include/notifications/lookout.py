@@ -9,6 +9,7 @@ from typing import cast
 
 from include.authorization.status import (
     GOOD,
+    Status,
     first_seen,
     good_status,
     read_authorization,
@@ -136,9 +137,13 @@ def remind(
     connection: Connection, sellers: Mapping[str, Seller], settings: NotificationSettings, *, now_utc: datetime
 ) -> None:
     """Owe each seller who was told of a lapse and has not acted the reminder of that day, once."""
+    standings = read_authorizations(connection)
     for incident in open_of_class(connection, REFUSED):
         seller = sellers.get(incident.seller_id or "")
         if seller is None or incident.verified_utc is None or seller.authorization == "private":
+            continue
+        if standings[seller.seller_id].status is not Status.REAUTHORIZATION_REQUIRED:
+            # Renewed, but something else is in the way, which is the operators' to mend.
             continue
         # Whoever became a contact since.
         owe(connection, incident.incident_id, "reconnect", "seller", seller.contacts, now_utc=now_utc)

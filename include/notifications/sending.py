@@ -146,7 +146,7 @@ def _send(
         # Nobody's mail would pass now; it stays due.
         outbox.give_back(connection, message, str(trouble))
         raise
-    except Exception as defect:  # noqa: BLE001 - one of two places: what is owed to others must go
+    except Exception as defect:  # noqa: BLE001 - what is owed to others must go
         # One letter that cannot be written, or a notifier that breaks, must not keep all others back.
         tally.failed += 1
         said = str(defect) if isinstance(defect, SellerOrdersError) else type(defect).__name__

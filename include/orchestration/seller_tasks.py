@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import AirflowRescheduleException
 from include.authorization.credentials import ApplicationCredentials, SellerCredentials
 from include.authorization.fingerprint import fingerprint
 from include.authorization.seller_client import open_seller_client
-from include.authorization.status import read_authorization
+from include.authorization.status import read_authorization, record_good
 from include.authorization.validate import validate_authorization
 from include.clock import format_utc, utc_now
 from include.errors import AccessDeniedError, NotYetError, SellerOrdersError, SettingsError
@@ -53,9 +53,10 @@ def validate(seller_id: str) -> dict[str, Any]:
             token = fingerprint(credentials.refresh_token, settings.secret_key)
             try:
                 validation = validate_authorization(seller, client)
-            except AccessDeniedError:
-                # The token itself was accepted, which ends what was wrong with it before.
-                connected(connection, seller, token, now_utc=utc_now(), generation=generation)
+            except AccessDeniedError as denied:
+                # The token itself was accepted: it counts, and the denial is its own. Orders do not flow yet, though.
+                noted = record_good(connection, seller, token, now_utc=utc_now(), generation=generation, denied=True)
+                denied.generation = noted.generation if noted.token_fingerprint == token else generation
                 raise
         connected(connection, seller, token, now_utc=utc_now(), generation=generation)
     return {"participating": list(validation.participating), "absent": list(validation.absent)}
@@ -150,7 +151,8 @@ def _noting(generation: int) -> Iterator[None]:
     try:
         yield
     except SellerOrdersError as error:
-        error.generation = generation
+        if error.generation is None:
+            error.generation = generation
         raise
 
 

@@ -32,7 +32,8 @@ class NotificationSettings:
         mail_reply_to: A person's address for answers, the first operator where none is set.
         operator_contacts: Mail addresses of those who run this.
         operator_notifier: Dotted path of an Airflow notifier that operators are told by too, "" for none.
-        operator_notifier_arguments: Its arguments; `{subject}` and `{text}` in a text are replaced.
+        operator_notifier_arguments: Its arguments; `{subject}` and `{text}` in a text are replaced. One may be
+            a key, so they stay out of the repr.
         runbook_url: Where operators read the runbook, "" where they know.
         reminder_days: Days after which a lapsed seller is reminded.
         expiry_warning_days: Days before an authorization's end on which its seller is warned.
@@ -51,7 +52,7 @@ class NotificationSettings:
     mail_reply_to: str = ""
     operator_contacts: tuple[str, ...] = ()
     operator_notifier: str = ""
-    operator_notifier_arguments: Mapping[str, Any] = field(default_factory=dict)
+    operator_notifier_arguments: Mapping[str, Any] = field(default_factory=dict, repr=False)
     runbook_url: str = ""
     reminder_days: tuple[int, ...] = (3, 7, 14)
     expiry_warning_days: tuple[int, ...] = (30, 14, 7, 1)

@@ -167,3 +167,23 @@ def test_a_misconfigured_entry_tells_the_operators(
     (mail,) = mails.mails()
     assert mail.to == OPERATORS
     assert "region is 'europe'" in mail.text or "SettingsError" in mail.text
+
+
+def test_a_renewed_seller_whom_amazon_denies_is_the_operators_and_is_told_when_orders_flow(
+    run: Run, watch: Watch, amazon: RunningFake, mails: MailSinkClient, connections, warehouse: Connection
+):
+    run()
+    amazon.client.revoke("acme")
+    run()
+    connections()
+    _fail(amazon, "getMarketplaceParticipations", literal.ACCESS_DENIED)
+    assert run()[0] == "failed"
+    assert _status(warehouse)[::2] == ("access_denied", 2)
+    assert [mail.to for mail in mails.mails()] == [SELLER, OPERATORS]
+    warehouse.execute("UPDATE ops.incident SET opened_utc = opened_utc - interval '4 days'")
+    watch()
+    assert [mail.to for mail in mails.mails()] == [SELLER, OPERATORS]
+    assert run()[0] == "success"
+    watch()
+    assert [mail.to for mail in mails.mails()] == [SELLER, OPERATORS, SELLER]
+    assert _status(warehouse) == ("connected", "", 2)

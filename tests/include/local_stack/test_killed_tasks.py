@@ -17,14 +17,14 @@ from include.clock import utc_now
 from include.local_stack import stack as stack_module
 from include.local_stack.airflow_processes import SCHEDULER, airflow_environment
 from include.local_stack.connections import create_absent_connections, create_absent_mail_connection
-from include.local_stack.ports import free_port
+from include.local_stack.ports import on_free_ports
 from include.local_stack.progress import Progress
 from include.local_stack.runs import FINISHED, paused_sellers, run_sellers
 from include.local_stack.sessions import read_record
 from include.local_stack.stack import Stack, running_stack
 from include.local_stack.waiting import wait_until
 from include.sellers.registry import Seller, load_sellers
-from include.settings import PROJECT_ROOT, StackSettings, load_settings
+from include.settings import PROJECT_ROOT, load_settings
 from include.warehouse.connection import connect
 
 pytestmark = [pytest.mark.airflow, pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -83,15 +83,7 @@ def sellers(folder: Path) -> dict[str, Seller]:
 
 @pytest.fixture(scope="module")
 def stack(folder: Path, sellers: dict[str, Seller]) -> Iterator[Stack]:
-    settings = StackSettings(
-        run_dir=folder / "run",
-        ui_port=free_port(),
-        warehouse_port=free_port(),
-        fake_amazon_port=free_port(),
-        start_page_port=free_port(),
-        smtp_port=free_port(),
-        mails_port=free_port(),
-    )
+    settings = on_free_ports(folder / "run")
 
     def environment(*arguments: Any, **named: Any) -> dict[str, str]:
         changed = {**HEARTBEAT, "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags")}

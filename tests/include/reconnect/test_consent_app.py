@@ -315,11 +315,13 @@ def test_a_warehouse_that_thinks_too_long_is_not_waited_for(site: Site, warehous
 
 def test_a_crowd_gets_no_more_than_a_few_of_the_warehouses_connections(site: Site, monkeypatch: pytest.MonkeyPatch):
     asking, seen = [], []
+    # Nobody leaves before as many have come as may be in at once.
+    full_house = threading.Barrier(consent_app.WAREHOUSE_AT_ONCE)
 
     def slow_and_counting(*_: object, **__: object) -> None:
         asking.append(1)
         seen.append(len(asking))
-        time.sleep(0.05)
+        full_house.wait(timeout=10)
         asking.pop()
 
     monkeypatch.setattr(consent_app, "silent_for", slow_and_counting)

@@ -47,7 +47,7 @@ COMMENT ON COLUMN ops.incident.seller_id IS 'Whom it is about; NULL for all sell
 COMMENT ON COLUMN ops.incident.error_class IS 'Its class, one of the names in include/errors.py or of a watch.';
 COMMENT ON COLUMN ops.incident.generation IS 'The authorization that it is about.';
 COMMENT ON COLUMN ops.incident.verified_utc IS 'When it was made sure that it is the seller and not Amazon; no seller is told before.';
-COMMENT ON COLUMN ops.incident.held_utc IS 'Since when its mails are held because others are refused too.';
+COMMENT ON COLUMN ops.incident.held_utc IS 'Since when its mails are held because it may be Amazon''s fault.';
 COMMENT ON COLUMN ops.incident.missing_since_utc IS 'How far the seller''s data were complete when it opened.';
 COMMENT ON COLUMN ops.incident.facts IS 'Amazon''s code, words and request id, the task and its log.';
 
