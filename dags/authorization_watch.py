@@ -13,6 +13,7 @@ A dead scheduler cannot tell on itself: the start page's `/health` answers 503 o
 
 - `look_out`: the warehouse is away, or sellers.yaml cannot be read.
 - `ask_again`: the same. What Amazon says of a single seller is in the log and fails nothing.
+- `finish_consents`: the warehouse is away. What keeps a single consent from its end is in the log and is tried again.
 - `send_owed`: the mail server is away, refuses us or refuses an address. What is owed stays owed; `last_trouble` in
   `ops.outbox` says why.
 
@@ -48,13 +49,19 @@ with DAG(
 
         return notification_tasks.ask_again()
 
+    def finish_consents() -> int:
+        """Finish what sellers' consents left on their way when something was away."""
+        from include.orchestration import notification_tasks
+
+        return notification_tasks.finish_consents()
+
     def send_owed() -> int:
         """Send every message that is owed, whatever became of the tasks before."""
         from include.orchestration import notification_tasks
 
         return notification_tasks.send()
 
-    look, ask = dag_parts.step(look_out), dag_parts.step(ask_again)
+    look, ask, finish = dag_parts.step(look_out), dag_parts.step(ask_again), dag_parts.step(finish_consents)
     send = dag_parts.step(send_owed, trigger_rule=TriggerRule.ALL_DONE)
-    [look, ask] >> send
+    [look, ask, finish] >> send
     dag_parts.run_each(ask)

@@ -124,3 +124,27 @@ class ConsentError(SellerOrdersError):
 
 class AuthorizationCodeExpiredError(ConsentError):
     """Raised when Login with Amazon refuses the consent's code: older than five minutes, or used already."""
+
+
+class StateUnknownError(ConsentError):
+    """Raised when a one-time value was never issued, or has been used already."""
+
+
+class StateExpiredError(ConsentError):
+    """Raised when somebody comes back from Amazon later than the one-time value allows."""
+
+
+class OtherBrowserError(ConsentError):
+    """Raised when somebody comes back from Amazon in another browser than the consent was started in.
+
+    Attributes:
+        seller_id: Whose consent it is, "" where nobody knows yet.
+    """
+
+    def __init__(self, message: str, *, seller_id: str) -> None:
+        super().__init__(message)
+        self.seller_id = seller_id
+
+
+class SellerMismatchError(ConsentError):
+    """Raised when the consent is of another Amazon account than the seller's."""

@@ -32,6 +32,7 @@ FILLED_TABLES = (
     "ops.incident",
     "ops.seller_authorization",
     "ops.heartbeat",
+    "ops.consent",
 )
 
 

@@ -68,7 +68,7 @@ def test_the_demo_lays_only_known_variables_over_the_example(project_root: Path)
 
 
 def test_every_product_setting_reaches_the_containers(composed: dict):
-    from include.settings import load_notification_settings, load_settings
+    from include.settings import load_consent_settings, load_notification_settings, load_settings
 
     asked: set[str] = set()
 
@@ -79,6 +79,7 @@ def test_every_product_setting_reaches_the_containers(composed: dict):
 
     load_settings(Recorder())
     load_notification_settings(Recorder())
+    load_consent_settings(Recorder())
     given = set(composed["services"]["airflow-scheduler"]["environment"])
     # The sellers' file is mounted at its default place instead.
     assert asked - given == {"SELLERS_FILE"}

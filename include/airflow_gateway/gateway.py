@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -44,6 +45,37 @@ class AirflowGateway:
         """
         self._call("POST", "/api/v2/connections", json=connection)
 
+    def connection(self, connection_id: str) -> dict[str, Any] | None:
+        """Return a Connection as the API shows it, secrets masked; None where there is none."""
+        found: dict[str, Any] | None = self._call("GET", f"/api/v2/connections/{connection_id}", absent_is_none=True)
+        return found
+
+    def put_connection(self, connection_id: str, fields: Mapping[str, Any]) -> None:
+        """Make a Connection, or replace exactly these fields of it; what is masked is never written back."""
+        if not self.has_connection(connection_id):
+            self.create_connection({"connection_id": connection_id, **fields})
+            return
+        changed = {"connection_id": connection_id, "conn_type": fields.get("conn_type"), **fields}
+        self._call(
+            "PATCH",
+            f"/api/v2/connections/{connection_id}",
+            params={"update_mask": list(fields)},
+            json=changed,
+        )
+
+    def delete_connection(self, connection_id: str) -> None:
+        """Delete a Connection; none is fine."""
+        self._call("DELETE", f"/api/v2/connections/{connection_id}", absent_is_none=True)
+
+    def is_paused(self, dag_id: str) -> bool | None:
+        """Tell whether a DAG is paused, None where there is none."""
+        dag = self._call("GET", f"/api/v2/dags/{dag_id}", absent_is_none=True)
+        return None if dag is None else bool(dag.get("is_paused"))
+
+    def pause(self, dag_id: str) -> None:
+        """Pause a DAG; none is fine."""
+        self._call("PATCH", f"/api/v2/dags/{dag_id}", absent_is_none=True, json={"is_paused": True})
+
     def dag_ids(self, tag: str, *, paused: bool | None = None) -> set[str]:
         """Return the ids of the active DAGs that carry a tag; by `paused` only those that are, or are not."""
         found: set[str] = set()
@@ -63,6 +95,16 @@ class AirflowGateway:
     def trigger_run(self, dag_id: str, run_id: str) -> None:
         """Start a run of a DAG under an id of our own."""
         self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", json={"dag_run_id": run_id, "logical_date": None})
+
+    def start_run(self, dag_id: str, run_id: str, note: str = "") -> bool:
+        """Start a run under an id of our own, once; a DAG that is paused, or runs already, keeps it waiting.
+
+        Returns:
+            Whether it is new: false where a run of that id exists.
+        """
+        body = {"dag_run_id": run_id, "logical_date": None, "note": note or None}
+        path = f"/api/v2/dags/{dag_id}/dagRuns"
+        return self._call("POST", path, json=body, conflict_is_none=True) is not None
 
     def run(self, dag_id: str, run_id: str) -> dict[str, Any]:
         """Return a run: `state`, `start_date`, `end_date`, `duration` and more, as the API names them."""
@@ -90,20 +132,40 @@ class AirflowGateway:
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}"
         return self._call("GET", path, params={"deserialize": "true"})["value"]
 
-    def _call(self, method: str, path: str, *, signed: bool = True, absent_is_none: bool = False, **kwargs: Any) -> Any:
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        signed: bool = True,
+        absent_is_none: bool = False,
+        conflict_is_none: bool = False,
+        **kwargs: Any,
+    ) -> Any:
         if signed and "Authorization" not in self._session.headers:
             self._sign_in()
-        try:
-            answer = self._session.request(method, self._base_url + path, timeout=TIMEOUT_S, **kwargs)
-        except requests.RequestException as lost:
-            raise TransportError(f"Airflow does not answer ({type(lost).__name__}).") from None
-        if answer.status_code == 404 and absent_is_none:
+        answer = self._asked(method, path, **kwargs)
+        if answer.status_code == 401 and signed:
+            # A login is good for a day; whoever holds this gateway may live for months.
+            self._sign_in()
+            answer = self._asked(method, path, **kwargs)
+        if (answer.status_code == 404 and absent_is_none) or (answer.status_code == 409 and conflict_is_none):
             return None
+        if signed and answer.status_code == 403:
+            raise SettingsError(
+                f"Airflow does not let {self._username} do {method} {path}.", remedy="Give that user the right to."
+            )
         if answer.status_code >= 500:
             raise TransportError(f"Airflow answered HTTP {answer.status_code} to {method} {path}.")
         if not answer.ok:
             raise ContractError(f"Airflow answered HTTP {answer.status_code} to {method} {path}.")
         return _document(answer, f"{method} {path}")
+
+    def _asked(self, method: str, path: str, **kwargs: Any) -> requests.Response:
+        try:
+            return self._session.request(method, self._base_url + path, timeout=TIMEOUT_S, **kwargs)
+        except requests.RequestException as lost:
+            raise TransportError(f"Airflow does not answer ({type(lost).__name__}).") from None
 
     def _sign_in(self) -> None:
         login = {"username": self._username, "password": self._password}

@@ -1,4 +1,4 @@
-"""Login with Amazon: a refresh token for an hourly access token, and the check of the application alone.
+"""Login with Amazon: codes and refresh tokens for tokens, and the check of the application alone.
 
 Source: Amazon's developer guide and recorded answers, read 2026-11-23. The refresh token does not change.
 """
@@ -41,6 +41,7 @@ class AccessToken:
 class _TokenReply(msgspec.Struct):
     access_token: str
     expires_in: int = 3600
+    refresh_token: str = ""
 
 
 def exchange_refresh_token(
@@ -56,6 +57,38 @@ def exchange_refresh_token(
     """
     form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
     return _ask_for_token("lwa refresh", form, application, token_url, now, timeout_s)
+
+
+def exchange_code(
+    code: str,
+    application: ApplicationCredentials,
+    *,
+    redirect_uri: str,
+    token_url: str,
+    now: Now,
+    timeout_s: float = 30.0,
+) -> str:
+    """Exchange a consent's code, within its five minutes and once, for the seller's refresh token.
+
+    Args:
+        code: `spapi_oauth_code` as Amazon sent it.
+        application: The application that the consent was given to.
+        redirect_uri: Where Amazon sent the browser.
+        token_url: Login with Amazon's token endpoint.
+        now: Tells the time.
+        timeout_s: Seconds to wait.
+
+    Raises:
+        AuthorizationCodeExpiredError: The code is too old or was used (the seller starts again).
+        ApplicationCredentialsError: Client id or secret are refused (operators act).
+        TransientError: LWA is throttling, failing or out of reach.
+        ContractError: An answer nobody documented.
+    """
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
+    reply, _ = _ask("lwa code", form, application, token_url, now, timeout_s)
+    if not re.fullmatch(r"[!-~]{1,4096}", reply.refresh_token):
+        raise ContractError("Login with Amazon: `$.refresh_token` is missing or no plain text.")
+    return reply.refresh_token
 
 
 def probe_application(
@@ -80,6 +113,18 @@ def _ask_for_token(
     now: Now,
     timeout_s: float,
 ) -> AccessToken:
+    reply, asked_utc = _ask(place, form, application, token_url, now, timeout_s)
+    return AccessToken(reply.access_token, asked_utc + timedelta(seconds=min(reply.expires_in, LONGEST_LIFE_S)))
+
+
+def _ask(
+    place: Place,
+    form: dict[str, str],
+    application: ApplicationCredentials,
+    token_url: str,
+    now: Now,
+    timeout_s: float,
+) -> tuple[_TokenReply, datetime]:
     form = {**form, "client_id": application.client_id, "client_secret": application.client_secret}
     asked_utc = now()
     try:
@@ -96,7 +141,7 @@ def _ask_for_token(
     if not re.fullmatch(r"[!-~]+", reply.access_token):
         # It could not travel in a header, and the error of whoever tried would quote it.
         raise ContractError("Login with Amazon: `$.access_token` is not plain text.")
-    return AccessToken(reply.access_token, asked_utc + timedelta(seconds=min(reply.expires_in, LONGEST_LIFE_S)))
+    return reply, asked_utc
 
 
 class CachedAccessToken:

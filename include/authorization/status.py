@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -42,11 +43,14 @@ class Authorization:
     expires_utc: datetime | None
     generation: int
     token_fingerprint: str
+    selling_partner_id: str = ""
+    marketplace_ids: Sequence[str] = ()
+    store_names: Sequence[str] = ()
 
 
 COLUMNS = (
     "seller_id, status, since_utc, amazon_said, last_good_utc, authorized_utc, expires_utc, generation, "
-    "token_fingerprint"
+    "token_fingerprint, selling_partner_id, marketplace_ids, store_names"
 )
 
 
@@ -159,6 +163,29 @@ def record_authorized(connection: Connection, seller: Seller, authorized_utc: da
             generation=known.generation,
             token_fingerprint=known.token_fingerprint,
         )
+
+
+def remember_account(
+    connection: Connection,
+    seller_id: str,
+    *,
+    selling_partner_id: str,
+    marketplace_ids: Sequence[str],
+    store_names: Sequence[str],
+) -> None:
+    """Keep by what a seller's account at Amazon is recognised; what is empty leaves what was known."""
+    connection.execute(
+        "UPDATE ops.seller_authorization SET selling_partner_id = coalesce(nullif(%(id)s, ''), selling_partner_id),"
+        " marketplace_ids = CASE WHEN cardinality(%(places)s::text[]) = 0 THEN marketplace_ids ELSE %(places)s END,"
+        " store_names = CASE WHEN cardinality(%(names)s::text[]) = 0 THEN store_names ELSE %(names)s END"
+        " WHERE seller_id = %(seller)s",
+        {
+            "id": selling_partner_id,
+            "places": list(marketplace_ids),
+            "names": list(store_names),
+            "seller": seller_id,
+        },
+    )
 
 
 def _recorded_since(known: Authorization) -> bool:

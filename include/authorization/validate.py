@@ -20,11 +20,13 @@ class Validation:
         participating: Country codes of configured marketplaces the seller takes part in.
         absent: Country codes of configured marketplaces the seller does not take part in.
         store_names: The shop's names at Amazon, without repetition.
+        marketplace_ids: Every marketplace the seller takes part in, configured or not.
     """
 
     participating: tuple[str, ...]
     absent: tuple[str, ...]
     store_names: tuple[str, ...]
+    marketplace_ids: tuple[str, ...] = ()
 
 
 def validate_authorization(seller: Seller, client: SellingPartnerClient) -> Validation:
@@ -52,4 +54,5 @@ def validate_authorization(seller: Seller, client: SellingPartnerClient) -> Vali
             seller.seller_id,
         )
     stores = tuple(dict.fromkeys(answer.store_name for answer in answers if answer.store_name))
-    return Validation(tuple(country for country in configured if country not in absent), absent, stores)
+    participating = tuple(country for country in configured if country not in absent)
+    return Validation(participating, absent, stores, tuple(sorted(joined)))

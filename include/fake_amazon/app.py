@@ -15,9 +15,11 @@ from include.fake_amazon.answers import json_answer
 from include.fake_amazon.control import control_routes
 from include.fake_amazon.instants import format_instant
 from include.fake_amazon.marketplaces import REGIONS
+from include.fake_amazon.seller_central import seller_central_app
 from include.fake_amazon.spapi import SellingPartnerApi
 from include.fake_amazon.world import World
 
+SELLER_CENTRAL_DOMAIN = ".localhost"
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -42,23 +44,28 @@ def create_app(world: World) -> Starlette:
             *(_region_route(name, api) for name in REGIONS),
             *control_routes(world),
         ],
-        middleware=[Middleware(_NoBrowsers)],
+        middleware=[Middleware(_NoBrowsers, pages=seller_central_app(world))],
     )
 
 
 class _NoBrowsers:
     """Refuses what a web page sends: the control API needs no login, and any page in a person's browser reaches it.
 
+    Seller Central is for browsers; it answers on hosts of its own, `*.localhost`, where nothing else does.
+
     A page on another site sends its origin along; one that made its own name point here sends that name as host.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, pages: ASGIApp) -> None:
         self.app = app
+        self.pages = pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         host = headers.get("host", "").rpartition(":")[0] or headers.get("host", "")
-        if "origin" in headers or (host and host.strip("[]") not in _LOOPBACK):
+        if host.endswith(SELLER_CENTRAL_DOMAIN):
+            await self.pages(scope, receive, send)
+        elif "origin" in headers or (host and host.strip("[]") not in _LOOPBACK):
             await json_answer({"message": "Not for browsers, and only on loopback."}, status=403)(scope, receive, send)
         else:
             await self.app(scope, receive, send)

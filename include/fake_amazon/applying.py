@@ -15,8 +15,10 @@ from include.fake_amazon.changes import (
     Change,
     ChangeError,
     ClientSecretExpiry,
+    Consented,
     EnsureShop,
     ExpireAccessTokens,
+    RegisterApplication,
     Revoke,
     UpdateOrder,
 )
@@ -44,6 +46,12 @@ def apply(world: World, change: Change) -> None:
             _ensure_shop(world, change)
         case Authorize():
             _authorize(world, change)
+        case Consented():
+            state = world.shop(change.shop_id)
+            state.generation += 1
+            state.authorized_utc = change.at_utc
+        case RegisterApplication():
+            world.registered = change
         case Revoke():
             world.shop(change.shop_id).authorized_utc = None
         case ExpireAccessTokens():

@@ -30,6 +30,29 @@ class Authorize(msgspec.Struct, frozen=True, tag="authorize", tag_field="change"
     at_utc: datetime
 
 
+class Consented(msgspec.Struct, frozen=True, tag="consented", tag_field="change"):
+    """A seller confirms on the consent page: a new authorization, also where an earlier one is good."""
+
+    shop_id: str
+    at_utc: datetime
+
+
+class RegisterApplication(msgspec.Struct, frozen=True, tag="register_application", tag_field="change"):
+    """What a developer enters in Seller Central about the application.
+
+    Attributes:
+        redirect_uris: Where consents may send browsers back to; the first counts where none is asked for.
+        login_uri: Where Re-Authorize sends sellers.
+        name: What sellers call it.
+        is_draft: Whether the consent page wants `version=beta`.
+    """
+
+    redirect_uris: tuple[str, ...] = ()
+    login_uri: str = ""
+    name: str = "Seller Orders"
+    is_draft: bool = False
+
+
 class Revoke(msgspec.Struct, frozen=True, tag="revoke", tag_field="change"):
     """A seller takes the consent back."""
 
@@ -96,6 +119,8 @@ class AddBrokenOrder(msgspec.Struct, frozen=True, tag="add_broken_order", tag_fi
 Change = (
     EnsureShop
     | Authorize
+    | Consented
+    | RegisterApplication
     | Revoke
     | ExpireAccessTokens
     | ClientSecretExpiry

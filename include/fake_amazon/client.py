@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from include.fake_amazon.client_trouble import TroubleClient
 from include.fake_amazon.client_wire import FakeAmazonError, instant_text, shop_path
@@ -48,6 +48,11 @@ class FakeAmazonClient(TroubleClient):
         """The Selling Partner API's base address of a region: eu, na or fe."""
         return f"{self.base_url}/{region}"
 
+    @property
+    def seller_central_url(self) -> str:
+        """Seller Central, another site than the rest, for browsers."""
+        return f"http://sellercentral.localhost:{urlsplit(self.base_url).port}"
+
     def health(self) -> bool:
         """Whether it answers."""
         try:
@@ -78,6 +83,17 @@ class FakeAmazonClient(TroubleClient):
     def application(self) -> ApplicationCredentials:
         """The credentials of the one application it knows."""
         return ApplicationCredentials(**self.ask("GET", "/control/application"))
+
+    def register_application(
+        self,
+        redirect_uris: Sequence[str] = (),
+        login_uri: str = "",
+        name: str = "Seller Orders",
+        is_draft: bool = False,
+    ) -> None:
+        """Enter what Seller Central has to know about the application: where it sends sellers, what they call it."""
+        body = {"redirect_uris": list(redirect_uris), "login_uri": login_uri, "name": name, "is_draft": is_draft}
+        self.ask("PUT", "/control/application", {"change": "register_application", **body})
 
     def shops(self) -> list[dict[str, Any]]:
         """Every shop with the fields of its description, and `authorized`."""

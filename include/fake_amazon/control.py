@@ -20,6 +20,7 @@ from include.fake_amazon.changes import (
     ChangeError,
     EnsureShop,
     ExpireAccessTokens,
+    RegisterApplication,
     Revoke,
     UpdateOrder,
 )
@@ -67,6 +68,13 @@ def _set_clock(world: World, request: Request, body: bytes) -> object:
 
 def _application(world: World, _: Request, __: bytes) -> object:
     return world.mint.application
+
+
+def _register(world: World, _: Request, body: bytes) -> object:
+    wanted = msgspec.json.decode(body, type=RegisterApplication)
+    if wanted != world.registered:
+        world.change(wanted)
+    return {}
 
 
 def _shops(world: World, _: Request, __: bytes) -> object:
@@ -168,6 +176,7 @@ _ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/control/clock", _clock),
     ("PUT", "/control/clock", _set_clock),
     ("GET", "/control/application", _application),
+    ("PUT", "/control/application", _register),
     ("GET", "/control/shops", _shops),
     ("POST", "/control/shops", _ensure_shop),
     ("POST", "/control/shops/{shop_id}/authorize", _authorize),

@@ -56,7 +56,7 @@ def exchange(world: World, body: bytes) -> Response:
 
 def _shop_of(world: World, form: dict[str, str]) -> str:
     claims = world.mint.read_refresh_token(form.get("refresh_token", ""))
-    return claims.shop_id if claims else ""
+    return claims.shop_id if claims else world.consents.shop_of(form.get("code", ""))
 
 
 def _required(form: dict[str, str], name: str) -> str:
@@ -78,9 +78,7 @@ def _granted(world: World, form: dict[str, str], grant: str) -> dict[str, object
         return _refreshed(world, _required(form, "refresh_token"))
     if grant == "client_credentials":
         return _for_application(world, _required(form, "scope"))
-    # No consent page issues codes yet, so every code is an unknown one.
-    _required(form, "code")
-    raise _LwaError(CODE_INVALID)
+    return _for_code(world, _required(form, "code"))
 
 
 def _refreshed(world: World, refresh_token: str) -> dict[str, object]:
@@ -97,6 +95,16 @@ def _refreshed(world: World, refresh_token: str) -> dict[str, object]:
         raise _LwaError(REFRESH_TOKEN_INVALID)
     access_token = world.mint.access_token(claims.shop_id, state.access_generation, now_utc)
     return {**_token(access_token), "refresh_token": refresh_token}
+
+
+def _for_code(world: World, code: str) -> dict[str, object]:
+    now_utc = world.clock.now()
+    state = world.shops.get(world.consents.redeem(code, now_utc))
+    if state is None or not state.is_authorized(now_utc):
+        raise _LwaError(CODE_INVALID)
+    shop_id = state.shop.shop_id
+    access_token = world.mint.access_token(shop_id, state.access_generation, now_utc)
+    return {**_token(access_token), "refresh_token": world.mint.refresh_token(shop_id, state.generation)}
 
 
 def _for_application(world: World, scope: str) -> dict[str, object]:

@@ -16,8 +16,9 @@ from pathlib import Path
 import msgspec
 
 from include.fake_amazon import applying
-from include.fake_amazon.changes import Change, ChangeError
+from include.fake_amazon.changes import Change, ChangeError, RegisterApplication
 from include.fake_amazon.clock import Clock
+from include.fake_amazon.consents import Consents
 from include.fake_amazon.credentials import Mint
 from include.fake_amazon.faults import Faults
 from include.fake_amazon.generator import OrderGenerator
@@ -111,6 +112,8 @@ class World:
         self.calls = Calls()
         self.faults = Faults()
         self.client_secret_expired = False
+        self.registered = RegisterApplication()
+        self.consents = Consents()
         self._written = WrittenOrders()
         self.shops: dict[str, ShopState] = {}
         for shop in load_shops() if shops is None else shops:

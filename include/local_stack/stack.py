@@ -110,13 +110,6 @@ def running_stack(settings: StackSettings, product: Settings, progress: Progress
         stack = _prepare(settings, supervisor)
         ending.callback(stack.postgres.stop)
         ending.callback(supervisor.stop_all)
-        inherited = {**os.environ, **_product_environment(stack, product)}
-        environment = airflow_environment(
-            settings,
-            stack.passwords,
-            metadata_dsn=stack.postgres.dsn("airflow", user="airflow", password=stack.passwords.airflow),
-            inherited=inherited,
-        )
         with progress.step("PostgreSQL, mail sink" + (", the fake Amazon" if stack.amazon else "")):
             if stack.amazon:
                 _start_fake_amazon(stack)
@@ -125,6 +118,13 @@ def running_stack(settings: StackSettings, product: Settings, progress: Progress
             _ensure_databases(stack)
             if stack.amazon:
                 _wait_for_fake_amazon(stack, stack.amazon)
+        inherited = {**os.environ, **_product_environment(stack, product)}
+        environment = airflow_environment(
+            settings,
+            stack.passwords,
+            metadata_dsn=stack.postgres.dsn("airflow", user="airflow", password=stack.passwords.airflow),
+            inherited=inherited,
+        )
         with progress.step("Tables of warehouse and Airflow"), ThreadPoolExecutor() as pool:
             warehouse = pool.submit(migrate, stack.loader_dsn)
             _migrate_airflow(stack, environment)
@@ -173,6 +173,9 @@ def _product_environment(stack: Stack, product: Settings) -> dict[str, str]:
         if product.raw_url != Settings().raw_url
         else f"file://{stack.settings.run_dir / 'raw'}",
         "SELLERS_FILE": str(product.sellers_file),
+        "AIRFLOW_API_URL": stack.ui_url,
+        "AIRFLOW_API_USER": UI_USER,
+        "AIRFLOW_API_PASSWORD": stack.passwords.ui,
     }
     defaults = {
         "SECRET_KEY": stack.passwords.secret_key,
@@ -187,8 +190,21 @@ def _product_environment(stack: Stack, product: Settings) -> dict[str, str]:
         # What happens at the fake Amazon is no real seller's or operator's business, whatever .env holds for a server.
         environment |= {"MAIL_TRANSPORT": "", "MAIL_CONNECTION_ID": "", "OPERATOR_NOTIFIER": ""}
         environment |= {"PUBLIC_BASE_URL": f"http://127.0.0.1:{stack.settings.start_page_port}"}
+        environment |= _registered(stack.amazon, environment["PUBLIC_BASE_URL"])
         environment |= {"LWA_TOKEN_URL": f"{amazon}/auth/o2/token", "RATE_SCALE": f"{stack.settings.rate_scale:g}"}
     return environment
+
+
+def _registered(amazon: FakeAmazonClient, public_base_url: str) -> dict[str, str]:
+    """Register our addresses at the fake Amazon, and return what it calls our application."""
+    amazon.register_application(redirect_uris=[f"{public_base_url}/callback"], login_uri=f"{public_base_url}/login")
+    application = amazon.application()
+    return {
+        "AMAZON_APPLICATION_ID": application.application_id,
+        "AMAZON_CLIENT_ID": application.client_id,
+        "AMAZON_CLIENT_SECRET": application.client_secret,
+        "SELLER_CENTRAL_URL": amazon.seller_central_url,
+    }
 
 
 def _start_fake_amazon(stack: Stack) -> None:

@@ -15,13 +15,14 @@ from typing import Any
 
 import requests
 
-from include.errors import SellerOrdersError
 from include.local_stack.connections import create_absent_connections, create_absent_mail_connection
 from include.local_stack.mail_client import SunkMail
 from include.local_stack.progress import Progress
 from include.local_stack.run_folder import STORY, claim, clean
 from include.local_stack.runs import RunOutcome, paused_sellers, run_sellers
 from include.local_stack.stack import Stack, running_stack
+from include.local_stack.story_way import SellersWay, StoryError, make_gap
+from include.local_stack.truth import Comparison, compare_with_truth
 from include.local_stack.waiting import wait_until
 from include.sellers.registry import Seller, load_sellers
 from include.settings import StackSettings, load_settings
@@ -43,12 +44,18 @@ class Figures:
         lwa_calls_while_revoked: Token requests because of the revoked seller, its control included, of both nights.
         mails_to_seller: Mails to the revoked seller's contacts.
         other_sellers_ok: Whether all others loaded in every night.
+        consent_to_loaded_s: From Confirm at Amazon to the end of the run that it started.
+        gap_orders: Orders that were new or changed while the authorization was away.
+        gap_equal: Whether the seller's tables are as the fake Amazon's truth after it.
     """
 
     revoked_to_mail_s: float
     lwa_calls_while_revoked: int
     mails_to_seller: int
     other_sellers_ok: bool
+    consent_to_loaded_s: float
+    gap_orders: int
+    gap_equal: bool
 
 
 def play(settings: StackSettings) -> int:
@@ -77,10 +84,6 @@ def play(settings: StackSettings) -> int:
     return 0
 
 
-class StoryError(SellerOrdersError):
-    """Raised when a step of the story did not come out as it should."""
-
-
 class _Story:
     def __init__(self, stack: Stack, sellers: Sequence[Seller], progress: Progress) -> None:
         if stack.amazon is None:
@@ -104,14 +107,48 @@ class _Story:
         started = self._step("Night two: it fails in validate_authorization, classified", self._failing_night)
         mail = self._step("One mail is in the sink, with a link that opens", self._the_mail)
         self._step("Night three: it fails again", self._failing_night)
-        mails = self._step("No second mail", lambda: self._mails(len(self.revoked.contacts)))
+        self._step("No second mail", lambda: self._mails(len(self.revoked.contacts)))
         self._step("The status is Anbindung erneuern, with Amazon's own words", self._status)
+        calls = self._lwa_calls() - calls_before
+        gap = self._step("Meanwhile orders come, change and are cancelled", lambda: make_gap(self.stack, self.revoked))
+        way = SellersWay(self.stack, self.revoked, _link_of(mail))
+        other = next(s for s in self.sellers if s.region == self.revoked.region and s != self.revoked)
+        self._step(
+            "The link, with another shop's account: nothing changes", lambda: way.go(other, "anderes Amazon-Konto")
+        )
+        self._step(
+            "The link, signed in, ticked, confirmed, and back", lambda: way.go(self.revoked, "Die Anbindung steht")
+        )
+        run_id = self._step("The run starts by itself and fills the gap", way.wait_for_run)
+        seconds = way.seconds_to_end_of(run_id)
+        comparison = self._step("The tables are as at Amazon", self._compare)
+        mails = self._step(
+            "One closing mail, and the error is gone", lambda: self._mails(2 * len(self.revoked.contacts))
+        )
+        self._step("The old link says that all is done", lambda: way.open("bereits aktiv"))
         return Figures(
             revoked_to_mail_s=round((mail.received_utc - started).total_seconds(), 1),
-            lwa_calls_while_revoked=self._lwa_calls() - calls_before,
+            lwa_calls_while_revoked=calls,
             mails_to_seller=len(mails),
             other_sellers_ok=self.others_ok,
+            consent_to_loaded_s=round(seconds, 1),
+            gap_orders=gap,
+            gap_equal=bool(comparison.equal),
         )
+
+    def _compare(self) -> Comparison:
+        with connect(self.stack.loader_dsn) as connection:
+            comparison = compare_with_truth(connection, self.amazon, self.revoked.seller_id)
+            row = connection.execute(
+                "SELECT status FROM ops.seller_authorization WHERE seller_id = %s", (self.revoked.seller_id,)
+            ).fetchone()
+            still_open = connection.execute(
+                "SELECT count(*) FROM ops.incident WHERE closed_utc IS NULL AND seller_id = %s",
+                (self.revoked.seller_id,),
+            ).fetchone()
+        _check(comparison.equal is True, "the seller's tables are as at Amazon")
+        _check(row == ("connected",) and still_open == (0,), f"the seller is connected and the error gone, but {row}")
+        return comparison
 
     def _step(self, title: str, act: Callable[[], Any]) -> Any:
         with self.progress.step(title):
@@ -153,9 +190,7 @@ class _Story:
     def _the_mail(self) -> SunkMail:
         mail = self._mails(len(self.revoked.contacts))[0]
         _check(self.revoked.name in mail.subject, "the subject names the shop")
-        links = set(re.findall(r'href="(http[^"]+)"', mail.html))
-        _check(len(links) == 1, f"the mail has one link, but: {len(links)}")
-        page = requests.get(links.pop(), timeout=PAGE_TIMEOUT_S)
+        page = requests.get(_link_of(mail), timeout=PAGE_TIMEOUT_S)
         _check(
             page.ok and self.revoked.name in page.text, f"the link opens the shop's page, but: HTTP {page.status_code}"
         )
@@ -179,6 +214,12 @@ class _Story:
                 calls["own" if shop_id == self.revoked.seller_id else "others"] += count
         needed = CALLS_A_RUN * (len(self.sellers) - 1) * self.nights
         return calls["own"] + calls["others"] - needed
+
+
+def _link_of(mail: SunkMail) -> str:
+    links = set(re.findall(r'href="(http[^"]+)"', mail.html))
+    _check(len(links) == 1, f"the mail has one link, but: {len(links)}")
+    return str(links.pop())
 
 
 def _check(is_so: bool, what: str) -> None:

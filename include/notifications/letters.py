@@ -9,8 +9,8 @@ from math import ceil
 from include.authorization.status import Authorization, read_authorization
 from include.clock import format_utc
 from include.notifications.incidents import Incident
-from include.notifications.links import start_page_url
-from include.notifications.meanings import meaning_of
+from include.notifications.links import link_for, start_page_url
+from include.notifications.meanings import REFUSED, RENEWED, meaning_of
 from include.notifications.messages import (
     Letter,
     OperatorFacts,
@@ -44,7 +44,7 @@ def letter_of(
     if seller is None or message.recipient not in seller.contacts:
         return None
     standing = read_authorization(connection, seller.seller_id)
-    facts = _seller_facts(incident, seller, standing, settings, now_utc)
+    facts = _seller_facts(message, incident, seller, standing, settings, now_utc)
     return seller_letter(SellerMail(message.kind.partition("_")[0]), seller.language, facts)
 
 
@@ -54,14 +54,19 @@ def _operator_mail(message: Message) -> OperatorMail:
 
 
 def _seller_facts(
-    incident: Incident, seller: Seller, standing: Authorization, settings: NotificationSettings, now_utc: datetime
+    message: Message,
+    incident: Incident,
+    seller: Seller,
+    standing: Authorization,
+    settings: NotificationSettings,
+    now_utc: datetime,
 ) -> SellerFacts:
-    days_left = 0
-    if standing.expires_utc:
-        days_left = max(0, ceil((standing.expires_utc - now_utc) / timedelta(days=1)))
+    link = link_for(standing, now_utc=now_utc)
     return SellerFacts(
         shop_name=seller.name,
-        link=start_page_url(settings, seller.seller_id),
+        link=start_page_url(settings, link),
+        link_days=_days_until(link.ends_utc, now_utc),
+        link_ends_utc=link.ends_utc,
         apps_url=seller.marketplaces[0].seller_central_url + APPS_PATH,
         app_name=settings.app_name,
         old_app_names=settings.old_app_names,
@@ -70,9 +75,16 @@ def _seller_facts(
         missing_since_utc=incident.missing_since_utc,
         lapsed_days=(now_utc - incident.opened_utc).days,
         expires_utc=standing.expires_utc,
-        days_left=days_left,
+        days_left=_days_until(standing.expires_utc, now_utc),
         connected_utc=incident.closed_utc,
+        was_refused=incident.error_class == REFUSED,
+        is_first=incident.error_class == RENEWED and incident.generation == 1,
+        is_paused=bool(message.facts.get("paused")),
     )
+
+
+def _days_until(instant: datetime | None, now_utc: datetime) -> int:
+    return max(0, ceil((instant - now_utc) / timedelta(days=1))) if instant else 0
 
 
 def _operator_facts(

@@ -19,6 +19,10 @@ LATE = "DataLate"
 MASS_REFUSAL = "MassRefusal"
 MAIL_REFUSED = "MailRefused"
 SELLERS_FILE = "SellersFileBroken"
+# What the way to an authorization and back is told of has classes too.
+INVITATION = "Invitation"
+RENEWED = "AuthorizationRenewed"
+CONSENT_TO_CONFIRM = "ConsentToConfirm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ class Meaning:
         audience: Who can act and is told; None for nobody, because it passes by itself.
         status: What the seller's status becomes, None where it stays.
         about_all: Whether it is one incident of all sellers.
-        ends_when: What ends it: Amazon accepts the authorization, or a run loads.
+        ends_when: What ends it: Amazon accepts the authorization, a run loads, or whoever opened it sees it over.
     """
 
     text: str
@@ -80,6 +84,15 @@ MEANINGS = {
         "sellers.yaml cannot be read: every DAG is away until it is mended.", about_all=True, ends_when="watched"
     ),
     MAIL_REFUSED: Meaning("A mail server refuses an address; somebody has not been told.", ends_when="watched"),
+    INVITATION: Meaning(
+        "The seller is invited to connect for the first time.", audience="seller", ends_when="accepted"
+    ),
+    RENEWED: Meaning("The seller has renewed the authorization.", audience="seller", ends_when="watched"),
+    CONSENT_TO_CONFIRM: Meaning(
+        "A consent came from an Amazon account that may be another one. Nothing is loaded with it before somebody has"
+        " looked: the operators' page shows the consent, to confirm or to discard.",
+        ends_when="watched",
+    ),
 }
 DEFECT = Meaning("A defect of this program; the task's log has the trace.")
 

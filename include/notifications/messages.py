@@ -32,6 +32,7 @@ class SellerMail(StrEnum):
     REMINDER = "reminder"
     EXPIRES = "expires"
     RECONNECTED = "reconnected"
+    INVITATION = "invitation"
 
 
 class OperatorMail(StrEnum):
@@ -65,6 +66,8 @@ class SellerFacts:
     Attributes:
         shop_name: What people call the shop.
         link: The start page of this shop, the only link of the mail.
+        link_days: INVITATION: for how many days the link is good.
+        link_ends_utc: INVITATION: until when it is.
         apps_url: Seller Central's page of the seller's apps; only its host is named.
         app_name: Our application's name, as the seller reads it there.
         old_app_names: Names of older applications of ours that the seller may still see there.
@@ -72,13 +75,18 @@ class SellerFacts:
         happened_utc: When Amazon refused.
         missing_since_utc: Up to here orders are complete, None where none were ever loaded.
         lapsed_days: REMINDER: so many days ago Amazon refused.
-        expires_utc: EXPIRES: when the permission ends.
+        expires_utc: EXPIRES, RECONNECTED: when the permission ends, None where that is unknown or never.
         days_left: EXPIRES: days until then.
         connected_utc: RECONNECTED: since when orders flow again.
+        was_refused: RECONNECTED: whether Amazon had refused, so that orders are missing; else it was renewed in time.
+        is_first: RECONNECTED: whether the shop had never been connected before.
+        is_paused: RECONNECTED: whether our nightly run of this shop is switched off.
     """
 
     shop_name: str
     link: str
+    link_days: int = 14
+    link_ends_utc: datetime | None = None
     apps_url: str
     app_name: str
     old_app_names: tuple[str, ...] = ()
@@ -89,6 +97,9 @@ class SellerFacts:
     expires_utc: datetime | None = None
     days_left: int = 0
     connected_utc: datetime | None = None
+    was_refused: bool = True
+    is_first: bool = False
+    is_paused: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +149,7 @@ def seller_letter(mail: SellerMail, language: Language, facts: SellerFacts) -> L
             "apps_host": _host(facts.apps_url),
             "happened": moment(facts.happened_utc),
             "missing_since": moment(facts.missing_since_utc),
+            "link_ends_on": day_in_words(facts.link_ends_utc, facts.timezone, language),
             "expires_on": day_in_words(facts.expires_utc, facts.timezone, language),
             "connected": moment(facts.connected_utc),
         },

@@ -9,6 +9,7 @@ import logging
 from datetime import date
 from typing import Any
 
+from include.authorization import consent_state
 from include.authorization.fingerprint import fingerprint
 from include.authorization.lwa import exchange_refresh_token
 from include.clock import utc_now
@@ -17,6 +18,7 @@ from include.notifications import lookout
 from include.notifications.failures import operators_of, report_failure
 from include.notifications.sending import send_owed
 from include.notifications.verification import Refresh, check_held, verify
+from include.orchestration import unfinished_consents
 from include.orchestration.connections import application_credentials, client_secret_made_on, seller_credentials
 from include.orchestration.failure_callback import read_failure
 from include.orchestration.post_office import AirflowPostOffice
@@ -93,6 +95,18 @@ def ask_again() -> list[str]:
     with connect(settings.warehouse_dsn) as connection, warehouse_errors():
         back = check_held(connection, sellers, _refresh(settings), operators=operators, now=utc_now)
     return [seller.dag_id for seller in back]
+
+
+def finish_consents() -> int:
+    """Finish what sellers' consents left on their way, and forget those that nobody came back from.
+
+    Returns:
+        How many were on their way.
+    """
+    settings = load_settings()
+    with connect(settings.warehouse_dsn) as connection, warehouse_errors():
+        consent_state.forget_unfinished(connection, now_utc=utc_now())
+        return unfinished_consents.finish_consents(connection, settings)
 
 
 def send() -> int:

@@ -15,12 +15,13 @@ from airflow.sdk.exceptions import AirflowRescheduleException
 from include.authorization.credentials import ApplicationCredentials, SellerCredentials
 from include.authorization.fingerprint import fingerprint
 from include.authorization.seller_client import open_seller_client
-from include.authorization.status import read_authorization, record_good
+from include.authorization.status import read_authorization, record_good, remember_account
 from include.authorization.validate import validate_authorization
 from include.clock import format_utc, utc_now
 from include.errors import AccessDeniedError, NotYetError, SellerOrdersError, SettingsError
 from include.notifications.recovery import connected, loaded
 from include.orchestration.connections import application_credentials, seller_credentials
+from include.orchestration.unfinished_consents import finish_consents
 from include.orders.extract import extract_orders
 from include.orders.load import load_orders
 from include.orders.requests import log_preview, read_request
@@ -45,6 +46,7 @@ def validate(seller_id: str) -> dict[str, Any]:
     settings = load_settings()
     seller = require_seller(settings.sellers_file, seller_id)
     with connect(settings.warehouse_dsn) as connection, warehouse_errors(), _coming_back():
+        finish_consents(connection, settings, seller_id=seller_id)
         # Known before the token is read: what fails or succeeds late, after a renewal, must not count for it.
         generation = read_authorization(connection, seller_id).generation
         with _noting(generation):
@@ -59,6 +61,13 @@ def validate(seller_id: str) -> dict[str, Any]:
                 denied.generation = noted.generation if noted.token_fingerprint == token else generation
                 raise
         connected(connection, seller, token, now_utc=utc_now(), generation=generation)
+        remember_account(
+            connection,
+            seller_id,
+            selling_partner_id=credentials.selling_partner_id,
+            marketplace_ids=validation.marketplace_ids,
+            store_names=validation.store_names,
+        )
     return {"participating": list(validation.participating), "absent": list(validation.absent)}
 
 

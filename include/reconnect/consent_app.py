@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,6 +21,7 @@ from typing import Final, Literal, cast
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
@@ -28,15 +29,18 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from include.authorization.status import Authorization, read_authorization
-from include.clock import Now, utc_now
-from include.errors import SellerOrdersError, SettingsError, TransportError
-from include.notifications.links import seller_of_link
+from include.consent.means import Means, make_means
+from include.errors import SellerOrdersError, SettingsError, TransientError, TransportError
+from include.notifications.links import StartLink, read_link
 from include.notifications.lookout import silent_for
+from include.reconnect.consent_way import ConsentWay
 from include.reconnect.envelope import Envelope
-from include.reconnect.start_page import notice_page, start_page
+from include.reconnect.start_page import OWN_FORMS, notice_page, start_page
+from include.reconnect.visitor import RateLimit, address_of
+from include.reconnect.way_page import way_page
 from include.sellers.registry import DAG_ID_PREFIX, MisconfiguredSeller, Seller, load_sellers
 from include.sellers.seller import Language
-from include.settings import NotificationSettings, Settings, load_notification_settings, load_settings
+from include.settings import load_consent_settings, load_notification_settings, load_settings
 from include.warehouse.connection import Connection, connect, warehouse_errors
 
 log = logging.getLogger(__name__)
@@ -44,25 +48,72 @@ log = logging.getLogger(__name__)
 WAREHOUSE_AT_ONCE: Final = 4
 WAREHOUSE_TURN_S: Final = 2.0
 STATEMENT_TIMEOUT: Final = "2s"
-Guard = Literal["public", "signed link"]
+REFUSALS: Final = {400: "not_amazon", 403: "elsewhere", 429: "too_many"}
+Guard = Literal["public", "signed link", "signed link, own page", "own page", "state and cookie", "signed result"]
+Form = dict[str, str]
 
 
 class _Site:
     """What the routes answer; the sellers' file is read anew for each request, the settings are not."""
 
-    def __init__(self, settings: Settings, notifications: NotificationSettings, now: Now) -> None:
-        self._settings = settings
-        self._notifications = notifications
-        self._now = now
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self._settings = means.settings
+        self._notifications = means.notifications
+        self._now = means.now
+        self._way = ConsentWay(means)
+        self._limit = RateLimit()
         self._warehouse_turns = threading.BoundedSemaphore(WAREHOUSE_AT_ONCE)
 
-    def shop(self, request: Request) -> Response:
-        seller = self._seller(request)
-        wanted = request.query_params.get("lang")
-        language = cast("Language", wanted) if wanted in ("de", "en") else seller.language
-        return HTMLResponse(start_page(seller, self._standing(seller), self._notifications, language))
+    def shop(self, request: Request, _: Form) -> Response:
+        link, seller = self._seller(request)
+        language = _language(request.query_params.get("lang"), seller)
+        standing = self._standing(seller)
+        if ended := self._ended(link, standing):
+            return HTMLResponse(way_page(ended, language, facts={"shop": seller.name}))
+        start_url = ""
+        if self._way.is_possible(seller):
+            start_url = f"{self._notifications.public_base_url}/start/{request.path_params['signed']}"
+        page = start_page(
+            seller, standing, self._notifications, language, start_url=start_url, is_first=link.purpose == "connect"
+        )
+        return HTMLResponse(page, headers={"Content-Security-Policy": OWN_FORMS})
 
-    def health(self, _: Request) -> Response:
+    def start(self, request: Request, form: Form) -> Response:
+        link, seller = self._seller(request)
+        language = _language(form.get("lang"), seller)
+        with self._warehouse() as connection:
+            if ended := self._ended(link, read_authorization(connection, seller.seller_id)):
+                return HTMLResponse(way_page(ended, language, facts={"shop": seller.name}))
+            if not self._way.is_possible(seller):
+                raise HTTPException(404)
+            return self._way.start(connection, seller, link, language)
+
+    def callback(self, request: Request, _: Form) -> Response:
+        # Amazon is asked on the way, so the statements' own limit counts, not a turn of the crowd's.
+        with warehouse_errors(), connect(self._settings.warehouse_dsn) as connection:
+            return self._way.callback(connection, request)
+
+    def done(self, request: Request, _: Form) -> Response:
+        with self._warehouse() as connection:
+            return self._way.done(connection, request)
+
+    def login_page(self, request: Request, _: Form) -> Response:
+        return self._way.login_page(request)
+
+    def login(self, _: Request, form: Form) -> Response:
+        with self._warehouse() as connection:
+            return self._way.login(connection, form)
+
+    def is_too_much(self, request: Request) -> bool:
+        """Tell whether an address asks more often than people do."""
+        return not self._limit.allows(address_of(request, self._means.consent.trusted_proxies))
+
+    async def form_of(self, request: Request) -> Form:
+        """Read a form that one of our own pages sent."""
+        return await self._way.form_of(request)
+
+    def health(self, _: Request, __: Form) -> Response:
         try:
             with self._warehouse() as connection:
                 silent = silent_for(connection, now_utc=self._now())
@@ -74,15 +125,21 @@ class _Site:
         answer = {"status": "ok" if is_ok else "silent", "watch_ran_s_ago": ran_s_ago}
         return JSONResponse(answer, 200 if is_ok else 503)
 
-    def _seller(self, request: Request) -> Seller:
-        seller_id = seller_of_link(self._notifications, request.path_params["signed"])
-        if seller_id is None:
+    def _seller(self, request: Request) -> tuple[StartLink, Seller]:
+        link = read_link(self._notifications, request.path_params["signed"])
+        if link is None:
             raise HTTPException(404)
-        for seller in load_sellers(self._settings.sellers_file, dag_id=DAG_ID_PREFIX + seller_id):
+        for seller in load_sellers(self._settings.sellers_file, dag_id=DAG_ID_PREFIX + link.seller_id):
             if isinstance(seller, MisconfiguredSeller):
                 raise seller.to_error()
-            return seller
+            return link, seller
         raise HTTPException(404)
+
+    def _ended(self, link: StartLink, standing: Authorization | None) -> str:
+        """Name the page of a link that has ended, "" of one that has not."""
+        if standing and standing.generation > link.generation:
+            return "active"
+        return "too_old" if self._now() >= link.ends_utc else ""
 
     def _standing(self, seller: Seller) -> Authorization | None:
         try:
@@ -112,7 +169,8 @@ class GuardedRoute:
         name: What the log calls it.
         path: As Starlette reads it.
         methods: GET includes HEAD.
-        guard: Who gets an answer: everybody, or who holds a link that we signed.
+        guard: Who gets an answer: everybody, who holds what we signed, who sends a form of our own page, or who brings
+            back the state that this browser was given.
         answer: What answers.
     """
 
@@ -120,41 +178,68 @@ class GuardedRoute:
     path: str
     methods: tuple[str, ...]
     guard: Guard
-    answer: Callable[[_Site, Request], Response]
+    answer: Callable[[_Site, Request, Form], Response]
 
 
 ROUTES: Final = (
     GuardedRoute("shop", "/shop/{signed}", ("GET",), "signed link", _Site.shop),
+    GuardedRoute("start", "/start/{signed}", ("POST",), "signed link, own page", _Site.start),
+    GuardedRoute("callback", "/callback", ("GET",), "state and cookie", _Site.callback),
+    GuardedRoute("done", "/done/{signed}", ("GET",), "signed result", _Site.done),
+    GuardedRoute("login page", "/login", ("GET",), "public", _Site.login_page),
+    GuardedRoute("login", "/login", ("POST",), "own page", _Site.login),
     GuardedRoute("health", "/health", ("GET",), "public", _Site.health),
 )
 
 
-def create_app(settings: Settings, notifications: NotificationSettings, *, now: Now = utc_now) -> ASGIApp:
+def create_app(means: Means) -> ASGIApp:
     """Build the application from `ROUTES`."""
-    site = _Site(settings, notifications, now)
+    site = _Site(means)
 
-    def endpoint(row: GuardedRoute) -> Callable[[Request], Response]:
-        return lambda request: row.answer(site, request)
+    def endpoint(row: GuardedRoute) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            if row.name != "health" and site.is_too_much(request):
+                raise HTTPException(429)
+            form = await site.form_of(request) if request.method == "POST" else {}
+            return await run_in_threadpool(row.answer, site, request, form)
+
+        return answer
 
     routes = [Route(row.path, endpoint(row), methods=list(row.methods), name=row.name) for row in ROUTES]
     app = Starlette(
         routes=routes,
-        exception_handlers={HTTPException: _refusal, SettingsError: _unusable_sellers, 500: _defect},
+        exception_handlers={
+            HTTPException: _refusal,
+            SettingsError: _unusable_sellers,
+            TransientError: _not_now,
+            500: _defect,
+        },
     )
     # A redirect would repeat the address that a stranger's Host header names.
     app.router.redirect_slashes = False
     return Envelope(app, {route.endpoint: route.name for route in routes})
 
 
+def _language(wanted: str | None, seller: Seller) -> Language:
+    return cast("Language", wanted) if wanted in ("de", "en") else seller.language
+
+
 def _refusal(_: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     if status == 404:
         return HTMLResponse(notice_page("nothing_here"), 404)
+    if status in REFUSALS:
+        return HTMLResponse(way_page(REFUSALS[status], None), status)
     return PlainTextResponse(HTTPStatus(status).phrase, status, headers=getattr(error, "headers", None))
 
 
 def _unusable_sellers(_: Request, __: Exception) -> Response:
     log.error("The sellers' file, or the entry of a seller who asks, is not usable: see `python -m include.sellers`.")
+    return HTMLResponse(notice_page("trouble"), 503)
+
+
+def _not_now(_: Request, error: Exception) -> Response:
+    log.warning("A page could not be shown: %s", type(error).__name__)
     return HTMLResponse(notice_page("trouble"), 503)
 
 
@@ -188,16 +273,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
-        settings, notifications = load_settings(), load_notification_settings()
+        settings, notifications, consent = load_settings(), load_notification_settings(), load_consent_settings()
         for name, value in (("SECRET_KEY", notifications.secret_key), ("WAREHOUSE_DSN", settings.warehouse_dsn)):
             if not value:
                 raise SettingsError(f"{name} is not set.", remedy="The tasks in Airflow must have the same.")
         family = socket.AF_INET6 if ":" in chosen.host else socket.AF_INET
         with socket.create_server((chosen.host, chosen.port), family=family) as listener:
-            server = make_server(create_app(settings, notifications))
+            server = make_server(create_app(make_means(settings, notifications, consent)))
             # uvicorn repeats, once it has ended, the signal that ended it; here the second one finds nothing to do.
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: setattr(server, "should_exit", True))
+            if not (consent.application_id and consent.client_id and consent.client_secret):
+                log.warning("AMAZON_APPLICATION_ID, AMAZON_CLIENT_ID, AMAZON_CLIENT_SECRET: not all set, so no button.")
             log.info("The sellers' pages answer on port %s of %s.", listener.getsockname()[1], chosen.host)
             server.run([listener])
     except (SettingsError, OSError, OverflowError) as error:

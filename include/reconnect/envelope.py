@@ -12,11 +12,10 @@ from typing import Any, Final
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from include.reconnect.start_page import CONTENT_SECURITY_POLICY
+from include.reconnect.start_page import NO_FORMS
 
 log = logging.getLogger(__name__)
 HEADERS: Final = {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
@@ -45,7 +44,9 @@ class Envelope:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(HEADERS)
+                headers = MutableHeaders(scope=message)
+                headers.update(HEADERS)
+                headers.setdefault("Content-Security-Policy", NO_FORMS)
                 method = scope["method"] if scope["method"] in KNOWN_METHODS else "other"
                 log.info("%s %s %s", method, self._names.get(scope.get("endpoint"), "no route"), message["status"])
             await send(message)

@@ -36,20 +36,28 @@ _TEMPLATES: Final = Path(__file__).parent / "templates"
 _STYLE: Final = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
 _STYLE_HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 CONTENT_SECURITY_POLICY: Final = (
-    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; frame-ancestors 'none'; base-uri 'none'; form-action "
 )
-_environment = Environment(
+NO_FORMS: Final = f"{CONTENT_SECURITY_POLICY}'none'"
+OWN_FORMS: Final = f"{CONTENT_SECURITY_POLICY}'self'"
+environment = Environment(
     loader=FileSystemLoader(_TEMPLATES),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_environment.globals["style"] = _STYLE
+environment.globals["style"] = _STYLE
 
 
 def start_page(
-    seller: Seller, standing: Authorization | None, settings: NotificationSettings, language: Language
+    seller: Seller,
+    standing: Authorization | None,
+    settings: NotificationSettings,
+    language: Language,
+    *,
+    start_url: str = "",
+    is_first: bool = False,
 ) -> str:
     """Write a shop's start page.
 
@@ -58,13 +66,17 @@ def start_page(
         standing: How its authorization stands, None where nobody can tell just now; the page is silent on it then.
         settings: Our name, our address, and who answers questions.
         language: The page's.
+        start_url: Where the button posts to, "" for no button.
+        is_first: Whether the shop is to be connected for the first time.
     """
     address = parseaddr(settings.reply_to)[1]
-    return _environment.get_template(f"shop.{language}.html").render(
+    return environment.get_template(f"shop.{language}.html").render(
         language=language,
         shop_name=one_line(seller.name),
         app_name=one_line(settings.app_name),
         old_app_names=[one_line(name) for name in settings.old_app_names],
+        start_url=start_url,
+        is_first=is_first,
         is_private=seller.authorization == "private",
         standing=_seller_sees(seller, standing),
         since=day_in_words(standing.since_utc if standing else None, seller.timezone, language),
@@ -78,7 +90,7 @@ def start_page(
 
 def notice_page(notice: Notice) -> str:
     """Write a page in both languages that says of no shop that it exists."""
-    return _environment.get_template(f"{notice}.html").render(language="de")
+    return environment.get_template(f"{notice}.html").render(language="de")
 
 
 def _seller_sees(seller: Seller, standing: Authorization | None) -> str:

@@ -9,9 +9,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from include.authorization.credentials import ApplicationCredentials, SellerCredentials
-from include.authorization.lwa import AccessToken, CachedAccessToken, exchange_refresh_token, probe_application
+from include.authorization.lwa import (
+    AccessToken,
+    CachedAccessToken,
+    exchange_code,
+    exchange_refresh_token,
+    probe_application,
+)
 from include.errors import (
     ApplicationCredentialsError,
+    AuthorizationCodeExpiredError,
     ContractError,
     ReauthorizationRequiredError,
     SellerOrdersError,
@@ -63,7 +70,7 @@ def test_an_hour_counts_from_the_question_not_from_the_answer(
     asked_then_answered = iter([datetime(2026, 10, 5, 12, 0, tzinfo=UTC), datetime(2026, 10, 5, 12, 9, tzinfo=UTC)])
     server.say(200, {"access_token": "Atza|s3cr3t", "expires_in": 600})
     token = exchange_refresh_token(
-        "Atzr|s3cr3t", application, token_url=server.url, now=lambda: next(asked_then_answered)
+        "Atzr|s3cr3t", application, token_url=f"{server.url}/auth/o2/token", now=lambda: next(asked_then_answered)
     )
     assert token.expires_utc == datetime(2026, 10, 5, 12, 10, tzinfo=UTC)
 
@@ -244,3 +251,42 @@ def test_a_token_that_could_not_travel_in_a_header_is_refused_without_being_quot
 def test_a_life_without_end_is_a_day(exchange: Exchange, server: ScriptedServer, clock: HandClock) -> None:
     server.say(200, {"access_token": "Atza|1", "expires_in": 10**18})
     assert exchange().expires_utc == clock() + timedelta(days=1)
+
+
+def test_a_consents_code_is_exchanged_for_the_refresh_token(server, application, clock):
+    server.say(200, b'{"access_token":"Atza|1","refresh_token":"Atzr|new","token_type":"bearer","expires_in":3600}')
+    token = exchange_code(
+        "c0de",
+        application,
+        redirect_uri="https://o.example/callback",
+        token_url=f"{server.url}/auth/o2/token",
+        now=clock,
+    )
+    assert token == "Atzr|new"
+
+
+@pytest.mark.parametrize("body", [b'{"access_token":"Atza|1"}', b'{"access_token":"a","refresh_token":"a b"}'])
+def test_an_exchange_without_a_usable_refresh_token_is_an_undocumented_answer(server, application, clock, body):
+    server.say(200, body)
+    with pytest.raises(ContractError, match="refresh_token"):
+        exchange_code(
+            "c0de",
+            application,
+            redirect_uri="https://o.example/callback",
+            token_url=f"{server.url}/auth/o2/token",
+            now=clock,
+        )
+
+
+def test_a_used_code_is_for_the_seller_to_begin_anew_and_no_lapse(server, application, clock):
+    server.say(
+        400, b'{"error":"invalid_grant","error_description":"The request has an invalid grant parameter : code"}'
+    )
+    with pytest.raises(AuthorizationCodeExpiredError):
+        exchange_code(
+            "c0de",
+            application,
+            redirect_uri="https://o.example/callback",
+            token_url=f"{server.url}/auth/o2/token",
+            now=clock,
+        )

@@ -18,6 +18,7 @@ from include.authorization.status import (
     record_authorized,
     record_good,
     record_refused,
+    remember_account,
 )
 from include.sellers.registry import Seller
 from include.warehouse.connection import Connection
@@ -262,3 +263,11 @@ def test_the_generation_never_falls_and_counts_the_tokens_accepted_one_after_ano
             assert known.expires_utc == (known.authorized_utc and known.authorized_utc + timedelta(days=365))
             if step == "renewal":
                 assert (known.status, known.authorized_utc) == (Status.CONNECTED, clock())
+
+
+def test_an_account_is_remembered_and_what_is_unknown_forgets_nothing(warehouse: Connection) -> None:
+    read_authorization(warehouse, "acme", locked=True)
+    remember_account(warehouse, "acme", selling_partner_id="A1", marketplace_ids=["DE", "FR"], store_names=["Acme"])
+    remember_account(warehouse, "acme", selling_partner_id="", marketplace_ids=[], store_names=[])
+    known = read_authorization(warehouse, "acme")
+    assert (known.selling_partner_id, known.marketplace_ids, known.store_names) == ("A1", ["DE", "FR"], ["Acme"])

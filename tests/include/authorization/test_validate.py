@@ -72,7 +72,8 @@ def test_a_seller_who_takes_part_everywhere_is_not_warned_about(
 ) -> None:
     server.say(200, {"access_token": "Atza|1"})
     server.say(200, {"payload": [participation(code, store="Acme") for code in ("FR", "DE", "PL", "IT")]})
-    assert validate_authorization(seller, client) == Validation(("DE", "FR", "PL"), (), ("Acme",))
+    joined = tuple(sorted(marketplace(code).marketplace_id for code in ("DE", "FR", "IT", "PL")))
+    assert validate_authorization(seller, client) == Validation(("DE", "FR", "PL"), (), ("Acme",), joined)
     assert caplog.records == []
     assert [asked.path for asked in server.asked] == ["/auth/o2/token", "/eu/sellers/v1/marketplaceParticipations"]
 
@@ -82,7 +83,9 @@ def test_each_marketplace_the_seller_is_absent_from_is_a_warning_by_name(
 ) -> None:
     server.say(200, {"access_token": "Atza|1"})
     server.say(200, {"payload": [participation("DE"), participation("FR", joined=False)]})
-    assert validate_authorization(seller, client) == Validation(("DE",), ("FR", "PL"), ())
+    assert validate_authorization(seller, client) == Validation(
+        ("DE",), ("FR", "PL"), (), (marketplace("DE").marketplace_id,)
+    )
     told = [(record.levelname, record.getMessage().partition(":")[0]) for record in caplog.records]
     assert told == [
         ("WARNING", "acme does not take part in marketplace FR"),

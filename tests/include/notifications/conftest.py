@@ -14,7 +14,7 @@ from include.authorization.status import Authorization, read_authorization
 from include.notifications.failures import Failure, report_failure
 from include.notifications.incidents import Incident
 from include.notifications.outbox import claim, give_back, note_sent
-from include.notifications.recovery import connected
+from include.notifications.recovery import connected, renewed
 from include.sellers.registry import Seller
 from include.settings import NotificationSettings
 from include.warehouse.connection import Connection
@@ -42,6 +42,11 @@ class Desk:
         """Amazon accepts a token of the seller."""
         mark = fingerprint(token, SECRET_KEY)
         return connected(self.connection, seller, mark, now_utc=self.clock(), generation=generation)
+
+    def renew(self, seller: Seller, token: str, *, paused: bool = False) -> Authorization:
+        """A consent of this moment has been stored."""
+        mark = fingerprint(token, SECRET_KEY)
+        return renewed(self.connection, seller, mark, authorized_utc=self.clock(), now_utc=self.clock(), paused=paused)
 
     def fails(self, seller: Seller, error_class: str, **facts: Any) -> Incident | None:
         """The seller's run fails."""

@@ -15,12 +15,22 @@ from include.authorization.status import Status
 from include.errors import AccessTokenExpiredError, ContractError, ServiceUnavailableError
 from include.notifications.failures import MOST_ALERTS_AN_HOUR, Failure, operators_of, report_failure
 from include.notifications.incidents import close_incident, open_incident
-from include.notifications.meanings import APPLICATION, DEFECT, DENIED, MEANINGS, REFUSED, UNKNOWN, class_of, meaning_of
+from include.notifications.meanings import (
+    APPLICATION,
+    DEFECT,
+    DENIED,
+    INVITATION,
+    MEANINGS,
+    REFUSED,
+    UNKNOWN,
+    class_of,
+    meaning_of,
+)
 from include.notifications.verification import verify
 from include.settings import NotificationSettings
 from include.warehouse.connection import connect
 
-OF_TASKS = [name for name, meaning in MEANINGS.items() if meaning.ends_when != "watched"]
+OF_TASKS = [name for name, meaning in MEANINGS.items() if meaning.ends_when != "watched" and name != INVITATION]
 PASSING = [name for name, meaning in MEANINGS.items() if meaning.audience is None]
 FOR_OPERATORS = [name for name in OF_TASKS if MEANINGS[name].audience == "operators"]
 

@@ -39,6 +39,7 @@ FACTS = SellerFacts(
     expires_utc=datetime(2026, 11, 20, 23, 30, tzinfo=UTC),
     days_left=7,
     connected_utc=datetime(2026, 10, 14, 8, 5, tzinfo=UTC),
+    link_ends_utc=datetime(2026, 10, 27, 23, 30, tzinfo=UTC),
 )
 ALERT = OperatorFacts(
     subject_of="Acme (acme)",
@@ -73,6 +74,7 @@ HOSTILE_NAMES = [
 
 each_mail = pytest.mark.parametrize("mail", SellerMail)
 each_language = pytest.mark.parametrize("language", get_args(Language))
+each_paused = pytest.mark.parametrize("is_paused", [False, True], ids=["running", "paused"])
 each_operator_mail = pytest.mark.parametrize("mail", OperatorMail)
 
 
@@ -143,7 +145,7 @@ def test_a_seller_finds_one_link_and_reads_where_it_leads(mail: SellerMail, lang
 
 
 @each_language
-@pytest.mark.parametrize("mail", [SellerMail.RECONNECT, SellerMail.REMINDER, SellerMail.EXPIRES])
+@pytest.mark.parametrize("mail", [SellerMail.RECONNECT, SellerMail.REMINDER, SellerMail.EXPIRES, SellerMail.INVITATION])
 def test_a_seller_who_should_act_is_told_the_three_steps(mail: SellerMail, language: Language):
     for words in both(seller_letter(mail, language, FACTS)):
         places = [words.find(step) for step in STEPS[language]]
@@ -333,6 +335,84 @@ def test_the_thanks_say_since_when_orders_flow_and_what_is_being_fetched():
     assert "What has been missing since 12 October 2026, 03:00 is being fetched by itself." in english
 
 
+@pytest.mark.parametrize(
+    "facts",
+    [FACTS, replace(FACTS, was_refused=False), replace(FACTS, is_first=True), replace(FACTS, is_paused=True)],
+    ids=["refused", "in time", "first", "paused"],
+)
+def test_the_thanks_say_until_when_the_permission_lasts_where_that_is_known(facts: SellerFacts):
+    for language, until in (("de", "bis zum 21. November 2026"), ("en", "until 21 November 2026")):
+        known = seller_letter(SellerMail.RECONNECTED, language, facts)
+        unknown = seller_letter(SellerMail.RECONNECTED, language, replace(facts, expires_utc=None))
+        assert all(until in words for words in both(known))
+        assert not any(re.search(r"bis zum|until|;", words.replace(LINK, "")) for words in both(unknown))
+
+
+@each_language
+@each_paused
+def test_a_seller_who_renewed_in_time_reads_of_nothing_that_was_missing(language: Language, is_paused: bool):
+    facts = replace(FACTS, was_refused=False, is_paused=is_paused)
+    for words in both(seller_letter(SellerMail.RECONNECTED, language, facts)):
+        assert not re.search(r"fehl|nachgeholt|wieder ab\b|Bisher|missing|so far|again\.? What", words)
+        assert "12" not in words.replace(LINK, "")
+    wholly = seller_letter(
+        SellerMail.RECONNECTED, language, replace(facts, missing_since_utc=None, is_paused=is_paused)
+    )
+    assert wholly == seller_letter(SellerMail.RECONNECTED, language, facts)
+
+
+@each_language
+@pytest.mark.parametrize("was_refused", [True, False])
+def test_a_seller_whose_nightly_run_is_switched_off_is_told_so_and_that_we_know(language: Language, was_refused: bool):
+    running = replace(FACTS, was_refused=was_refused)
+    off = {
+        "de": "auf unserer Seite zurzeit ausgeschaltet. Das wissen wir",
+        "en": "switched off on our side at present. We know",
+    }
+    flowing = {"de": "ruft Seller Orders|darf Seller Orders", "en": "has been loading|go on loading"}
+    for words in both(seller_letter(SellerMail.RECONNECTED, language, replace(running, is_paused=True))):
+        assert off[language] in words
+        assert not re.search(flowing[language], words), "it claims what is not so"
+        assert ({"de": "seit dem 12. Oktober", "en": "since 12 October"}[language] in words) is was_refused
+    for words in both(seller_letter(SellerMail.RECONNECTED, language, running)):
+        assert off[language] not in words
+        assert re.search(flowing[language], words)
+
+
+def test_a_first_connection_is_not_called_a_renewal():
+    facts = replace(FACTS, was_refused=False, is_first=True)
+    german, english = (seller_letter(SellerMail.RECONNECTED, language, facts) for language in ("de", "en"))
+    assert german.subject == "Die Anbindung an Amazon steht: Acme GmbH"
+    assert english.subject == "The connection to Amazon is made: Acme GmbH"
+    assert "jede Nacht die neuen" in german.text
+    assert "the new ones every night" in english.text
+    assert not re.search(r"erneuer|wieder ab\b|fehl", german.text)
+    assert not re.search(r"renew|missing", english.text)
+
+
+@each_language
+def test_somebody_who_did_not_give_the_permission_knows_where_to_say_so(language: Language):
+    asked = {"de": "Haben weder Sie noch jemand", "en": "If neither you nor anybody"}[language]
+    for words in both(seller_letter(SellerMail.RECONNECTED, language, FACTS)):
+        assert asked in words
+
+
+def test_the_invitation_says_who_we_are_what_we_read_and_how_long_the_link_is_good():
+    german, english = (seller_letter(SellerMail.INVITATION, language, FACTS) for language in ("de", "en"))
+    for words in both(german):
+        assert "Seller Orders ruft Bestellungen für Händler bei Amazon ab." in words
+        assert "Die App liest die Bestellungen dieses Shops." in words
+        assert "erfährt Ihr Passwort nicht" in words
+        assert "Der Link gilt 14 Tage, bis zum 28. Oktober 2026." in words
+    for words in both(english):
+        assert "Seller Orders loads orders from Amazon for sellers." in words
+        assert "The app reads the orders of this shop." in words
+        assert "never learns your password" in words
+        assert "The link is good for 14 days, until 28 October 2026." in words
+    assert not re.search(r"erneuer|nachgeholt|abgelehnt", german.text)
+    assert not re.search(r"renew|refused", english.text)
+
+
 @each_language
 @each_mail
 @pytest.mark.parametrize("name", HOSTILE_NAMES, ids=ascii)
@@ -479,6 +559,11 @@ seller_facts = st.builds(
     expires_utc=st.none() | instants,
     days_left=days,
     connected_utc=st.none() | instants,
+    was_refused=st.booleans(),
+    is_first=st.booleans(),
+    is_paused=st.booleans(),
+    link_days=days,
+    link_ends_utc=st.none() | instants,
 )
 operator_facts = st.builds(
     OperatorFacts,

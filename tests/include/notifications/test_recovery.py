@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from include.authorization.status import Status
@@ -190,3 +192,32 @@ def test_a_success_waits_for_a_failure_that_is_just_being_reported(
             warehouse.execute("RESET lock_timeout")
         desk.good(seller)
     assert desk.open_classes() == []
+
+
+def test_a_stored_consent_ends_the_lapse_notes_its_day_and_owes_one_closing_letter(desk, lapsed, clock, warehouse):
+    desk.send()
+    known = desk.renew(lapsed, "Atzr|B")
+    assert (known.status, known.generation, known.authorized_utc) == (Status.CONNECTED, 2, clock())
+    assert known.expires_utc == clock() + timedelta(days=365)
+    assert (desk.open_classes(), desk.send()) == ([], [("reconnected", "anna@acme.example")])
+    desk.renew(lapsed, "Atzr|B")
+    assert desk.claimable() == []
+
+
+def test_who_renews_in_time_and_who_connects_first_hears_so_too(desk, seller):
+    desk.renew(seller, "Atzr|A")
+    assert desk.send() == [("reconnected", "anna@acme.example")]
+    desk.renew(seller, "Atzr|B")
+    assert desk.send() == [("reconnected", "anna@acme.example")]
+
+
+def test_a_paused_seller_is_told_that_it_is_paused(desk, lapsed, warehouse):
+    desk.send()
+    desk.renew(lapsed, "Atzr|B", paused=True)
+    facts = warehouse.execute("SELECT facts FROM ops.outbox WHERE kind = 'reconnected'").fetchall()
+    assert facts == [({"paused": True},)]
+
+
+def test_a_private_sellers_new_token_is_no_letter(desk, private_seller):
+    desk.renew(private_seller, "Atzr|B")
+    assert desk.claimable() == []

@@ -5,17 +5,21 @@ from __future__ import annotations
 import dataclasses
 import re
 import smtplib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 
 import psycopg
 import pytest
 
+from include.authorization.fingerprint import fingerprint
 from include.errors import SettingsError, TransientError, TransportError
-from include.notifications.incidents import Incident, close_incident, open_incidents, verify_incident
-from include.notifications.meanings import APPLICATION, DENIED, MAIL_REFUSED, REFUSED
-from include.notifications.outbox import FIRST_PAUSE, LEASE, NOTIFIER
+from include.notifications.failures import tell_operators
+from include.notifications.incidents import Incident, close_incident, open_incident, open_incidents, verify_incident
+from include.notifications.links import StartLink, read_link
+from include.notifications.meanings import APPLICATION, CONSENT_TO_CONFIRM, DENIED, INVITATION, MAIL_REFUSED, REFUSED
+from include.notifications.outbox import FIRST_PAUSE, LEASE, NOTIFIER, owe
+from include.notifications.recovery import renewed
 from include.notifications.sending import AnswerLostError, MailRefusedError, Tally, send_owed
 from include.sellers.registry import Seller
 from include.settings import NotificationSettings
@@ -583,3 +587,115 @@ def test_while_the_sellers_are_not_known_operators_are_told_and_the_sellers_mail
     assert server.recipients == [OPS]
     send.sellers = known
     assert send() == Tally(sent=2)
+
+
+@pytest.fixture
+def renew(warehouse: Connection, seller: Seller, clock: HandClock) -> Callable[..., None]:
+    """The seller renews now, with a token that is new."""
+
+    def renew(token: str = "Atzr|B", **facts: bool) -> None:
+        mark = fingerprint(token, "any long random text")
+        renewed(warehouse, seller, mark, authorized_utc=clock(), now_utc=clock(), **facts)
+
+    return renew
+
+
+@pytest.fixture
+def invited(warehouse: Connection, seller: Seller, clock: HandClock) -> Incident:
+    """A seller who has never been connected is invited."""
+    incident, _ = open_incident(warehouse, seller.seller_id, INVITATION, now_utc=clock())
+    owe(warehouse, incident.incident_id, "invitation", "seller", seller.contacts, now_utc=clock())
+    return incident
+
+
+def link_in(taken: Taken, send: Round) -> StartLink | None:
+    """What the link of a mail is bound to."""
+    (address,) = re.findall(r"https://\S+", taken.part("plain"))
+    return read_link(send.settings, address.removeprefix("https://orders.example/shop/"))
+
+
+def test_a_sellers_link_is_bound_to_what_the_mail_is_about(desk, send: Round, server: MailServer, seller: Seller):
+    desk.good(seller)
+    verify_incident(desk.connection, desk.fails(seller, REFUSED), now_utc=send.clock())
+    desk.fails(seller, REFUSED, generation=1)
+    assert desk.standing(seller).status == "reauthorization_required"
+    send()
+    two_weeks = datetime(2026, 10, 19, 12, tzinfo=UTC)
+    assert link_in(server.taken[0], send) == StartLink(
+        seller_id="acme", purpose="reconnect", generation=1, ends_utc=two_weeks
+    )
+
+
+def test_a_seller_who_was_told_of_a_lapse_reads_what_was_missing_and_until_when_it_is_good_now(
+    desk, renew: Callable[..., None], send: Round, server: MailServer, seller: Seller, clock: HandClock
+):
+    desk.complete_through(seller, datetime(2026, 10, 4, 1, tzinfo=UTC))
+    desk.good(seller)
+    verify_incident(desk.connection, desk.fails(seller, REFUSED), now_utc=clock())
+    send()
+    clock.advance(days=1)
+    renew()
+    assert send() == Tally(sent=2)
+    said = " ".join(server.taken[-1].part("plain").split())
+    assert "What has been missing since 4 October 2026, 03:00 is being fetched by itself." in said
+    assert "lasts until 6 October 2027;" in said
+    assert link_in(server.taken[-1], send) == StartLink(
+        seller_id="acme", purpose="renew", generation=2, ends_utc=datetime(2027, 10, 6, 12, tzinfo=UTC)
+    )
+
+
+def test_a_seller_who_renewed_in_time_is_told_so_and_of_nothing_missing(
+    desk, renew: Callable[..., None], send: Round, server: MailServer, seller: Seller
+):
+    desk.complete_through(seller, datetime(2026, 10, 4, 1, tzinfo=UTC))
+    desk.good(seller)
+    renew()
+    assert send() == Tally(sent=2)
+    assert server.recipients == [ANNA, BEN]
+    said = " ".join(server.taken[0].part("plain").split())
+    assert "is renewed" in said
+    assert "lasts until 5 October 2027;" in said
+    assert "missing" not in said
+
+
+def test_a_seller_who_renewed_while_the_nightly_run_is_switched_off_is_told_that_we_know(
+    desk, renew: Callable[..., None], send: Round, server: MailServer, seller: Seller
+):
+    desk.good(seller)
+    renew(paused=True)
+    assert send() == Tally(sent=2)
+    assert "switched off on our side" in " ".join(server.taken[0].part("html").split())
+
+
+def test_an_invitation_goes_to_every_contact_with_a_link_for_the_first_connection(
+    invited: Incident, send: Round, server: MailServer
+):
+    assert send() == Tally(sent=2)
+    assert server.recipients == [ANNA, BEN]
+    assert "Invitation" in server.taken[0].mail["Subject"]
+    assert "good for 14 days, until 19 October 2026." in " ".join(server.taken[0].part("plain").split())
+    assert link_in(server.taken[0], send) == StartLink(
+        seller_id="acme", purpose="connect", generation=0, ends_utc=datetime(2026, 10, 19, 12, tzinfo=UTC)
+    )
+
+
+def test_a_first_connection_ends_its_invitation_and_is_not_called_a_renewal(
+    invited: Incident, desk, renew: Callable[..., None], send: Round, server: MailServer
+):
+    renew()
+    assert desk.open_classes() == []
+    assert send() == Tally(sent=2), "the invitation that had not gone yet is pointless"
+    for taken in server.taken:
+        assert taken.mail["Subject"] == "The connection to Amazon is made: Acme"
+
+
+def test_operators_are_asked_on_their_page_whether_a_consent_is_of_the_same_account(
+    desk, send: Round, server: MailServer, seller: Seller, clock: HandClock
+):
+    incident, _ = open_incident(desk.connection, seller.seller_id, CONSENT_TO_CONFIRM, now_utc=clock())
+    tell_operators(desk.connection, incident, (OPS,), now_utc=clock())
+    assert send() == Tally(sent=1)
+    assert server.taken[0].mail["Subject"] == "[Seller Orders] ConsentToConfirm: Acme (acme)"
+    said = " ".join(server.taken[0].part("plain").split())
+    assert "an Amazon account that may be another one" in said
+    assert "the operators' page" in said

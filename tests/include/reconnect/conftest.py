@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,11 @@ from typing import Any
 import pytest
 import yaml
 
+from include.consent.means import make_means
 from include.local_stack.waiting import wait_until
-from include.notifications.links import start_page_url
+from include.notifications.links import StartLink, start_page_url
 from include.reconnect.consent_app import create_app, make_server
-from include.settings import NotificationSettings, Settings
+from include.settings import ConsentSettings, NotificationSettings, Settings
 from include.warehouse.connection import Connection
 from tests.payloads.clocks import HandClock
 
@@ -33,6 +35,12 @@ NOTIFICATIONS = NotificationSettings(
     mail_reply_to="Anna Berg <anna@orders.example>",
     operator_contacts=("ops@orders.example",),
 )
+CONSENT = ConsentSettings(
+    application_id="amzn1.sp.solution.planted", client_id="amzn1.planted", client_secret="planted-secret-Wq55"
+)
+# What `stands` writes, so that the link is of the present authorization.
+GENERATION = 3
+LINK_ENDS_UTC = datetime(2036, 10, 19, 12, tzinfo=UTC)
 ACME = {
     "id": "acme_id_7",
     "name": "Acme Kerzen",
@@ -58,7 +66,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, {name: value or "" for name, value in attrs}))
-        if tag != "meta":
+        if tag not in ("meta", "input"):
             self._inside.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -113,11 +121,13 @@ class Site:
     clock: HandClock
     answers: list[Answer] = field(default_factory=list)
 
-    def ask(self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> Answer:
+    def ask(
+        self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None, body: str | None = None
+    ) -> Answer:
         """Ask for a path exactly as written."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
-            connection.request(method, path, headers=dict(headers or {}))
+            connection.request(method, path, body, headers=dict(headers or {}))
             response = connection.getresponse()
             names = {name.lower(): value for name, value in response.getheaders()}
             answer = Answer(response.status, names, response.read().decode())
@@ -136,15 +146,29 @@ class Site:
 Serve = Callable[..., Site]
 
 
-def path_of(seller_id: str, settings: NotificationSettings = NOTIFICATIONS) -> str:
-    return start_page_url(settings, seller_id).removeprefix(settings.public_base_url)
+def path_of(
+    seller_id: str,
+    settings: NotificationSettings = NOTIFICATIONS,
+    *,
+    generation: int = GENERATION,
+    ends_utc: datetime = LINK_ENDS_UTC,
+) -> str:
+    link = StartLink(
+        seller_id=seller_id,
+        purpose="reconnect" if generation else "connect",
+        generation=generation,
+        ends_utc=ends_utc,
+    )
+    return start_page_url(settings, link).removeprefix(settings.public_base_url)
 
 
 @contextmanager
-def serving(site: Site, settings: Settings, notifications: NotificationSettings) -> Iterator[None]:
+def serving(
+    site: Site, settings: Settings, notifications: NotificationSettings, consent: ConsentSettings
+) -> Iterator[None]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         site.port = listener.getsockname()[1]
-        server = make_server(create_app(settings, notifications, now=site.clock))
+        server = make_server(create_app(make_means(settings, notifications, consent, now=site.clock)))
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
         try:
@@ -160,11 +184,18 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
     """Serves the site against a warehouse, with Acme in its file; keywords change the notification settings."""
     with ExitStack() as stack:
 
-        def make(dsn: str, notifications: NotificationSettings = NOTIFICATIONS) -> Site:
+        def make(
+            dsn: str,
+            notifications: NotificationSettings = NOTIFICATIONS,
+            consent: ConsentSettings = CONSENT,
+            **product: Any,
+        ) -> Site:
             site = Site(0, tmp_path / "sellers.yaml", HandClock())
             site.write(ACME)
-            settings = Settings(sellers_file=site.sellers_file, warehouse_dsn=dsn, secret_key=notifications.secret_key)
-            stack.enter_context(serving(site, settings, notifications))
+            settings = Settings(
+                sellers_file=site.sellers_file, warehouse_dsn=dsn, secret_key=notifications.secret_key, **product
+            )
+            stack.enter_context(serving(site, settings, notifications, consent))
             return site
 
         yield make

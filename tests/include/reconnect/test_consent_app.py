@@ -23,7 +23,7 @@ from itsdangerous import URLSafeSerializer
 from include.authorization.status import Status
 from include.local_stack.ports import free_port
 from include.local_stack.waiting import wait_until
-from include.notifications.links import PURPOSE
+from include.notifications.links import SALT
 from include.notifications.lookout import beat
 from include.reconnect import consent_app, envelope
 from include.reconnect.consent_app import ROUTES
@@ -75,7 +75,7 @@ FOREIGN_LINKS = [
     path_of(ACME["id"], dataclasses.replace(NOTIFICATIONS, secret_key="another key")),
     f"/shop/{ACME['id']}",
     "/shop/" + URLSafeSerializer(SECRET_KEY, salt="another purpose").dumps(ACME["id"]),
-    "/shop/" + URLSafeSerializer(SECRET_KEY, salt=PURPOSE).dumps([ACME["id"]]),
+    "/shop/" + URLSafeSerializer(SECRET_KEY, salt=SALT).dumps([ACME["id"]]),
     "/shop/%FF%00%0d%0aSet-Cookie:x",
     "/shop/" + "A" * 10_000,
     "/favicon.ico",
@@ -113,7 +113,8 @@ def test_the_page_says_what_it_is_what_to_do_whom_to_ask_and_how_to_know_it(site
             "Melden Sie sich bei Seller Central (sellercentral-europe.amazon.com) mit dem Konto dieses Shops an.",
             "„Meine Apps verwalten“ und suchen Sie Order Loader",
             "„Autorisierung aktivieren“",
-            "Die App ist nicht aufgeführt: Schreiben Sie uns bitte.",
+            "Die App ist nicht aufgeführt: Verbinden Sie den Shop mit der Schaltfläche",
+            "Klicken Sie hier auf „Anbindung erneuern“ und danach auf „Weiter zu Amazon“.",
             "Setzen Sie das Häkchen und klicken Sie auf „Bestätigen“ („Confirm“).",
             "Wir fragen Sie nie nach einem Passwort.",
             "Die Adresse in Ihrem Browser beginnt mit https://orders.example.com/",
@@ -123,7 +124,8 @@ def test_the_page_says_what_it_is_what_to_do_whom_to_ask_and_how_to_know_it(site
             "Sign in to Seller Central (sellercentral-europe.amazon.com) with the account of this shop.",
             "“Manage Your Apps” there and look for Order Loader",
             "“Enable authorization”",
-            "The app is not listed: please write to us.",
+            "The app is not listed: connect the shop with the button",
+            "Press “Renew the connection” here, then “On to Amazon”.",
             "Tick the box and press “Confirm”.",
             "We never ask you for a password.",
             "The address in your browser begins with https://orders.example.com/",
@@ -218,10 +220,10 @@ def test_the_page_brings_all_it_needs_and_runs_nothing(serve: Serve, dead_dsn: s
     page = answer.page
     assert {tag for tag, _ in page.tags} <= {
         *("html", "head", "meta", "title", "style", "body", "header", "nav", "main", "section"),
-        *("h1", "h2", "p", "ol", "ul", "li", "a", "bdi", "strong"),
+        *("h1", "h2", "p", "ol", "ul", "li", "a", "bdi", "strong", "form", "input", "button"),
     }
     names = {name for _, attributes in page.tags for name in attributes}
-    assert not {name for name in names if name.startswith("on")} | (names & {"src", "style", "action"})
+    assert not {name for name in names if name.startswith("on")} | (names & {"src", "style"})
     assert "url(" not in page.style
     assert "@import" not in page.style
     assert page.headings == [1] + [2] * (len(page.headings) - 1)
@@ -233,12 +235,30 @@ def _known_path(path: str) -> str:
     return path.replace("/shop/{signed}", path_of(ACME["id"]))
 
 
+# What each route answers to somebody without a link, a cookie or a form of ours. A new route needs a row here.
+TO_A_STRANGER = {
+    "shop": 404,
+    "start": 403,
+    "callback": 303,
+    "done": 404,
+    "login page": 400,
+    "login": 403,
+    "health": 503,
+}
+
+
 def test_every_row_of_the_table_has_a_guard_that_holds(site: Site):
-    assert {row.guard for row in ROUTES} <= {"public", "signed link"}
+    assert {row.name for row in ROUTES} == TO_A_STRANGER.keys()
     for row in ROUTES:
-        if row.guard == "signed link":
-            assert "{signed}" in row.path
-            assert site.ask(row.path.replace("{signed}", "forged")).status == 404
+        path = row.path.replace("{signed}", "forged")
+        assert site.ask(path, row.methods[0]).status == TO_A_STRANGER[row.name], row.name
+        for method in {"GET", "POST"} - {
+            method for other in ROUTES if other.path == row.path for method in other.methods
+        }:
+            assert site.ask(path, method).status == 405, row.name
+    own = {"Sec-Fetch-Site": "same-origin"}
+    assert site.ask("/start/forged", "POST", own).status == 404
+    assert site.ask("/login", "POST", own).status == 400
 
 
 def test_every_answer_carries_the_headers_errors_among_them(
@@ -247,20 +267,22 @@ def test_every_answer_carries_the_headers_errors_among_them(
     for row in ROUTES:
         site.ask(_known_path(row.path))
         site.ask(_known_path(row.path), "HEAD")
-        for method in ODD_METHODS:
-            assert site.ask(_known_path(row.path), method).status == 405, (row.path, method)
+        for method in {*ODD_METHODS} - {"POST"}:
+            assert site.ask(_known_path(row.path), method).status in (405, 429), (row.path, method)
     site.ask("/nowhere")
     site.sellers_file.write_text("sellers: [")
     site.shop()
     site.write(ACME)
     beat(warehouse, now_utc=site.clock())
     site.ask("/health")
-    monkeypatch.setattr(consent_app, "start_page", lambda *_: 1 / 0)
+    monkeypatch.setattr(consent_app, "start_page", lambda *_, **__: 1 / 0)
     site.shop()
-    assert {answer.status for answer in site.answers} == {200, 404, 405, 500, 503}
+    assert {answer.status for answer in site.answers} == {200, 303, 400, 404, 405, 429, 500, 503} - {429} | (
+        {answer.status for answer in site.answers} & {429}
+    )
     for answer in site.answers:
         assert answer.headers["content-security-policy"].startswith("default-src 'none'; style-src 'sha256-")
-        for promise in ("frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'"):
+        for promise in ("frame-ancestors 'none'", "base-uri 'none'", "form-action '"):
             assert promise in answer.headers["content-security-policy"]
         assert "unsafe" not in answer.headers["content-security-policy"]
         assert answer.headers["x-content-type-options"] == "nosniff"
@@ -272,7 +294,7 @@ def test_every_answer_carries_the_headers_errors_among_them(
 
 
 def test_head_is_get_without_its_body(site: Site):
-    for row in ROUTES:
+    for row in (row for row in ROUTES if "GET" in row.methods):
         head, get = (site.ask(_known_path(row.path), method) for method in ("HEAD", "GET"))
         assert (head.status, head.body) == (get.status, "")
         assert head.headers["content-length"] == get.headers["content-length"]
@@ -393,7 +415,7 @@ def test_no_answer_and_no_log_holds_a_secret_an_id_or_amazons_words(
     sites = [serve(warehouse_dsn), serve(dead_dsn)]
     link = path_of(ACME["id"])
 
-    def defect(*_: object) -> str:
+    def defect(*_: object, **__: object) -> str:
         raise RuntimeError(f"{link} {SECRET_KEY} {dead_dsn}")
 
     for site in sites:
@@ -407,13 +429,14 @@ def test_no_answer_and_no_log_holds_a_secret_an_id_or_amazons_words(
         assert site.shop().status == 500
         monkeypatch.undo()
     secrets = (
-        *(SECRET_KEY, "planted", "Xk93", "loader:loader", "postgresql://", "Traceback", link.removeprefix("/shop/")),
+        *(SECRET_KEY, "planted", "Xk93", "loader:loader", "postgresql://", "Traceback"),
         *("acme_id_7", "invalid grant", "A1PA6795UKMFR9", "owner@acme.example", str(sites[0].sellers_file)),
     )
     said = [answer.body + str(answer.headers) for site in sites for answer in site.answers]
     logged = [f"{record.getMessage()} {record.exc_text or ''} {record.exc_info or ''}" for record in caplog.records]
     assert any("A defect: RuntimeError in " in line for line in logged)
     assert [(secret, text) for secret in secrets for text in [*said, *logged] if secret in text] == []
+    assert [line for line in logged if link.removeprefix("/shop/") in line] == []
 
 
 def _environment(**changes: str) -> dict[str, str]:

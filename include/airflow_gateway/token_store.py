@@ -1,0 +1,112 @@
+"""Where refresh tokens are stored: in Airflow's Connections over its REST API, or in AWS Secrets Manager beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from include.airflow_gateway.gateway import AirflowGateway
+from include.errors import ContractError, SettingsError, TransportError
+
+CONNECTION_TYPE = "amazon_sp_seller"
+ABSENT = "ResourceNotFoundException"
+
+
+class TokenStore(Protocol):
+    """Keeps a seller's token where the tasks read it."""
+
+    def store(self, connection_id: str, *, region: str, selling_partner_id: str, refresh_token: str) -> None:
+        """Store a token; storing it again changes nothing.
+
+        Raises:
+            TransientError: The store does not answer; nothing, or all of it, is stored.
+            SettingsError: It refuses us (operators act).
+        """
+
+
+class AirflowTokens:
+    """Tokens in Airflow's Connections."""
+
+    def __init__(self, airflow: AirflowGateway) -> None:
+        self._airflow = airflow
+
+    def store(self, connection_id: str, *, region: str, selling_partner_id: str, refresh_token: str) -> None:
+        """Make the Connection, or replace its token, account and region."""
+        fields = {"conn_type": CONNECTION_TYPE, "password": refresh_token, "extra": json.dumps({"region": region})}
+        if selling_partner_id:
+            fields["login"] = selling_partner_id
+        self._airflow.put_connection(connection_id, fields)
+
+
+class SecretsManagerTokens:
+    """Tokens where Airflow's Secrets Manager backend reads Connections: one JSON secret each.
+
+    Args:
+        prefix: As the backend's `connections_prefix`.
+        make_client: Makes the client of boto3 when it is first needed.
+    """
+
+    def __init__(self, prefix: str, make_client: Callable[[], Any] | None = None) -> None:
+        self._prefix = prefix
+        self._make_client = make_client or _client
+        self._client: Any = None
+
+    def store(self, connection_id: str, *, region: str, selling_partner_id: str, refresh_token: str) -> None:
+        """Make the secret, or replace token, account and region in it."""
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - only who uses it pays for it
+
+        name = f"{self._prefix}/{connection_id}"
+        try:
+            self._client = self._client or self._make_client()
+            known = self._read(name)
+            fields = {**(known or {}), "conn_type": CONNECTION_TYPE, "password": refresh_token}
+            fields["extra"] = {**_extra(fields), "region": region}
+            if selling_partner_id:
+                fields["login"] = selling_partner_id
+            text = json.dumps(fields)
+            if known is None:
+                self._client.create_secret(Name=name, SecretString=text)
+            else:
+                self._client.put_secret_value(SecretId=name, SecretString=text)
+        except ClientError as refused:
+            code = str(refused.response.get("Error", {}).get("Code", ""))
+            if code in ("ThrottlingException", "InternalServiceError", "ServiceUnavailable"):
+                raise TransportError(f"AWS Secrets Manager is not able to store {name} just now ({code}).") from None
+            raise SettingsError(
+                f"AWS Secrets Manager refuses {name} ({code}).", remedy="Let our role read and write secrets there."
+            ) from None
+        except BotoCoreError as lost:
+            raise TransportError(f"AWS Secrets Manager does not answer ({type(lost).__name__}).") from None
+
+    def _read(self, name: str) -> dict[str, Any] | None:
+        from botocore.exceptions import ClientError  # noqa: PLC0415 - the same
+
+        try:
+            text = self._client.get_secret_value(SecretId=name)["SecretString"]
+        except ClientError as refused:
+            if refused.response.get("Error", {}).get("Code") == ABSENT:
+                return None
+            raise
+        try:
+            known = json.loads(text)
+        except ValueError:
+            known = None
+        if not isinstance(known, dict):
+            raise ContractError(f"The secret {name} is no JSON object, so nothing was written to it.")
+        return known
+
+
+def _extra(fields: dict[str, Any]) -> dict[str, Any]:
+    extra = fields.get("extra") or {}
+    try:
+        extra = json.loads(extra) if isinstance(extra, str) else extra
+    except ValueError:
+        extra = {}
+    return extra if isinstance(extra, dict) else {}
+
+
+def _client() -> Any:
+    import boto3  # noqa: PLC0415 - the same
+
+    return boto3.client("secretsmanager")

@@ -1,0 +1,42 @@
+"""A refresh token on its way to the Connection rests encrypted under SECRET_KEY; nobody reads it without that."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+
+from cryptography.fernet import Fernet, InvalidToken
+
+from include.errors import SettingsError
+
+
+def seal(refresh_token: str, secret_key: str) -> str:
+    """Encrypt a token.
+
+    Raises:
+        SettingsError: There is no key.
+    """
+    return _fernet(secret_key).encrypt(refresh_token.encode()).decode()
+
+
+def unseal(sealed: str, secret_key: str) -> str:
+    """Decrypt what `seal` made.
+
+    Raises:
+        SettingsError: There is no key, or it is another than the token was sealed with.
+    """
+    try:
+        return _fernet(secret_key).decrypt(sealed.encode()).decode()
+    except InvalidToken:
+        raise SettingsError(
+            "SECRET_KEY is not the one that a waiting refresh token was sealed with.",
+            remedy="Put the earlier key back until the consent is finished, or let the seller start again.",
+        ) from None
+
+
+def _fernet(secret_key: str) -> Fernet:
+    if not secret_key:
+        raise SettingsError("SECRET_KEY is not set.", remedy="Set it to any long random text, and keep it.")
+    key = hmac.digest(secret_key.encode(), b"refresh tokens on their way", hashlib.sha256)
+    return Fernet(base64.urlsafe_b64encode(key))

@@ -1,0 +1,76 @@
+"""What a consent needs beside the warehouse, put together from the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from include.airflow_gateway.gateway import AirflowGateway
+from include.airflow_gateway.token_store import AirflowTokens, SecretsManagerTokens, TokenStore
+from include.authorization.credentials import ApplicationCredentials
+from include.clock import Now, utc_now
+from include.sellers.registry import Seller, load_sellers
+from include.settings import ConsentSettings, NotificationSettings, Settings
+
+
+class Airflow(Protocol):
+    """What is asked of Airflow itself."""
+
+    def connection(self, connection_id: str) -> dict[str, Any] | None:
+        """Return a Connection with its secrets masked, None where there is none."""
+
+    def is_paused(self, dag_id: str) -> bool | None:
+        """Tell whether a DAG is paused, None where there is none."""
+
+    def start_run(self, dag_id: str, run_id: str, note: str = "") -> bool:
+        """Start a run, false where it exists already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """Settings, doors and the time.
+
+    Attributes:
+        settings: Of the product.
+        notifications: Whom to tell.
+        consent: Our application.
+        tokens: Where refresh tokens are stored.
+        airflow: Runs and what is paused.
+        sellers: Reads every usable entry anew.
+        now: Tells the time.
+    """
+
+    settings: Settings
+    notifications: NotificationSettings
+    consent: ConsentSettings
+    tokens: TokenStore
+    airflow: Airflow
+    sellers: Callable[[], Mapping[str, Seller]]
+    now: Now
+
+    @property
+    def application(self) -> ApplicationCredentials:
+        """Our application at Login with Amazon."""
+        return ApplicationCredentials(self.consent.client_id, self.consent.client_secret)
+
+    @property
+    def redirect_uri(self) -> str:
+        """Where Amazon sends browsers back to."""
+        return f"{self.notifications.public_base_url}/callback"
+
+
+def make_means(
+    settings: Settings, notifications: NotificationSettings, consent: ConsentSettings, *, now: Now = utc_now
+) -> Means:
+    """Build them; nothing is asked of anybody yet."""
+    airflow = AirflowGateway(consent.airflow_url, consent.airflow_user, consent.airflow_password)
+    tokens: TokenStore = AirflowTokens(airflow)
+    if consent.tokens_in == "secrets_manager":
+        tokens = SecretsManagerTokens(consent.secrets_prefix)
+
+    def sellers() -> dict[str, Seller]:
+        entries = load_sellers(settings.sellers_file)
+        return {entry.seller_id: entry for entry in entries if isinstance(entry, Seller)}
+
+    return Means(settings, notifications, consent, tokens, airflow, sellers, now)

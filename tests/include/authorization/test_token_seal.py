@@ -1,0 +1,27 @@
+"""A sealed token says nothing, and opens with its own key alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from include.authorization.token_seal import seal, unseal
+from include.errors import SettingsError
+
+
+def test_a_sealed_token_opens_with_its_key_and_shows_nothing_of_itself():
+    sealed = seal("Atzr|planted", "key")
+    assert unseal(sealed, "key") == "Atzr|planted"
+    assert "Atzr" not in sealed
+    assert seal("Atzr|planted", "key") != sealed
+
+
+def test_another_key_or_another_text_opens_nothing_and_is_the_operators_business():
+    sealed = seal("Atzr|planted", "key")
+    for wrong, key in ((sealed, "another"), (sealed[:-4] + "AAA=", "key"), ("", "key")):
+        with pytest.raises(SettingsError, match="SECRET_KEY"):
+            unseal(wrong, key)
+
+
+def test_without_a_key_nothing_is_kept():
+    with pytest.raises(SettingsError, match="SECRET_KEY"):
+        seal("Atzr|planted", "")
