@@ -17,6 +17,9 @@ from include.settings import ConsentSettings, NotificationSettings, Settings
 class Airflow(Protocol):
     """What is asked of Airflow itself."""
 
+    def dag_ids(self, tag: str, *, paused: bool | None = None) -> set[str]:
+        """Return the ids of the DAGs that carry a tag; by `paused` only those that are, or are not."""
+
     def connection(self, connection_id: str) -> dict[str, Any] | None:
         """Return a Connection with its secrets masked, None where there is none."""
 

@@ -32,7 +32,6 @@ class ConsentSettings:
         airflow_user: Who may edit Connections and start runs there.
         airflow_password: That user's password; out of the repr.
         trusted_proxies: Addresses whose `X-Forwarded-For` tells who asks; none by default.
-        in_airflow: Whether Airflow's api-server answers sellers too, under `/connect`, instead of a process of its own.
     """
 
     application_id: str = ""
@@ -46,7 +45,6 @@ class ConsentSettings:
     airflow_user: str = "admin"
     airflow_password: str = field(default="", repr=False)
     trusted_proxies: tuple[str, ...] = ()
-    in_airflow: bool = False
 
 
 def load_consent_settings(environ: Mapping[str, str] | None = None) -> ConsentSettings:
@@ -81,5 +79,4 @@ def load_consent_settings(environ: Mapping[str, str] | None = None) -> ConsentSe
         airflow_user=text("AIRFLOW_API_USER", default.airflow_user),
         airflow_password=text("AIRFLOW_API_PASSWORD"),
         trusted_proxies=tuple(word.strip() for word in text("TRUSTED_PROXIES").split(",") if word.strip()),
-        in_airflow=yes_or_no(env, "CONSENT_IN_AIRFLOW", default.in_airflow),
     )

@@ -30,7 +30,7 @@ def test_it_runs_every_quarter_of_an_hour_one_at_a_time_and_sends_whatever_becam
     dag = dag_bag().dags["authorization_watch"]
     assert (dag.timetable.expression, dag.catchup, dag.max_active_runs) == ("*/15 * * * *", False, 1)
     assert dag.is_paused_upon_creation is False
-    assert dag.get_task("send_owed").upstream_task_ids == {"look_out", "ask_again"}
+    assert dag.get_task("send_owed").upstream_task_ids == {"look_out", "ask_again", "finish_consents"}
     assert dag.get_task("send_owed").trigger_rule == "all_done"
     assert dag.get_task("run_again").upstream_task_ids == {"ask_again"}
     assert all(task.retries == 0 for task in dag.tasks)
@@ -40,6 +40,7 @@ def test_with_nothing_to_do_it_notes_that_it_looked(run: Run, watch: Watch, ware
     assert watch() == {
         "look_out": "success",
         "ask_again": "success",
+        "finish_consents": "success",
         "send_owed": "success",
         "run_again": "skipped",
     }

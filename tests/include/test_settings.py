@@ -13,9 +13,11 @@ import pytest
 from include.errors import SettingsError
 from include.settings import (
     PROJECT_ROOT,
+    ConsentSettings,
     NotificationSettings,
     Settings,
     StackSettings,
+    load_consent_settings,
     load_notification_settings,
     load_settings,
     load_stack_settings,
@@ -51,6 +53,7 @@ def names_read() -> set[str]:
     load_settings(environment)
     load_stack_settings(environment)
     load_notification_settings(environment)
+    load_consent_settings(environment)
     return environment.asked
 
 
@@ -331,3 +334,18 @@ def test_the_example_copied_as_it_is_changes_nothing() -> None:
     assert load_settings(environment) == Settings()
     assert load_stack_settings(environment) == StackSettings()
     assert load_notification_settings(environment) == NotificationSettings()
+    assert load_consent_settings(environment) == ConsentSettings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("TOKENS_IN", "vault"), ("AIRFLOW_API_URL", "airflow:8080"), ("SEND_REDIRECT_URI", "maybe")],
+)
+def test_a_consent_setting_that_cannot_be_is_refused_by_name(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=name):
+        load_consent_settings({name: value})
+
+
+def test_the_applications_secret_and_airflows_password_show_nowhere() -> None:
+    settings = load_consent_settings({"AMAZON_CLIENT_SECRET": "hush", "AIRFLOW_API_PASSWORD": "hush"})
+    assert "hush" not in repr(settings)

@@ -102,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(answer.body)
 
-    do_POST = do_GET  # noqa: N815 - the name http.server calls
+    do_POST = do_PATCH = do_DELETE = do_GET  # noqa: N815 - the names http.server calls
 
     def log_message(self, *_args: object) -> None:
         """Say nothing: a test that fails shows `asked`."""

@@ -97,8 +97,7 @@ def test_a_run_and_its_tasks_are_read(gateway: AirflowGateway, airflow: Scripted
     ("status", "error"),
     [
         (400, ContractError),
-        (401, ContractError),
-        (403, ContractError),
+        (403, SettingsError),
         (409, ContractError),
         (500, TransportError),
         (503, TransportError),
@@ -108,7 +107,7 @@ def test_a_refusal_names_status_and_call(
     gateway: AirflowGateway, airflow: ScriptedServer, status: int, error: type[SellerOrdersError]
 ) -> None:
     airflow.say(status, b"<html>s3cr3t</html>")
-    with pytest.raises(error, match=f"HTTP {status} to POST /api/v2/connections") as refused:
+    with pytest.raises(error, match="POST /api/v2/connections") as refused:
         gateway.create_connection({"connection_id": "x", "password": "s3cr3t"})
     assert "s3cr3t" not in str(refused.value)
 
@@ -195,3 +194,51 @@ def test_what_a_task_left_and_when_it_began_are_read(gateway: AirflowGateway, ai
     assert began == datetime(2026, 11, 23, 3, 0, 1, 500_000, tzinfo=UTC)
     with pytest.raises(ContractError, match="no start of amazon_orders__acme load_orders"):
         gateway.task_started_utc("amazon_orders__acme", "mine", "load_orders")
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_a_login_that_has_run_out_is_renewed_once(gateway: AirflowGateway, airflow: ScriptedServer) -> None:
+    airflow.say(401, {"detail": "Token Expired"})
+    airflow.say(201, {"access_token": "another"})
+    airflow.say(200, {"is_paused": True})
+    assert gateway.is_paused("amazon_orders__acme") is True
+    assert [asked.path for asked in airflow.asked][-2:] == ["/auth/token", "/api/v2/dags/amazon_orders__acme"]
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_a_connection_that_is_there_gets_exactly_the_fields_given(
+    gateway: AirflowGateway, airflow: ScriptedServer
+) -> None:
+    airflow.say(200, {"connection_id": "x", "password": "***"})
+    airflow.say(200, {})
+    gateway.put_connection("x", {"conn_type": "amazon_sp_seller", "password": "new"})
+    patch = airflow.asked[-1]
+    assert (patch.method, patch.path) == ("PATCH", "/api/v2/connections/x")
+    assert b"***" not in patch.body
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_a_connection_that_is_absent_is_made(gateway: AirflowGateway, airflow: ScriptedServer) -> None:
+    airflow.say(404, {"detail": "not found"})
+    airflow.say(201, {})
+    gateway.put_connection("x", {"conn_type": "amazon_sp_seller", "password": "new"})
+    assert (airflow.asked[-1].method, airflow.asked[-1].path) == ("POST", "/api/v2/connections")
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_a_run_that_exists_already_is_not_started_again(gateway: AirflowGateway, airflow: ScriptedServer) -> None:
+    airflow.say(200, {})
+    airflow.say(409, {"detail": "exists"})
+    assert gateway.start_run("dag", "reconnected__7") is True
+    assert gateway.start_run("dag", "reconnected__7") is False
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_what_is_absent_is_neither_paused_nor_in_the_way_of_deleting(
+    gateway: AirflowGateway, airflow: ScriptedServer
+) -> None:
+    for _ in range(3):
+        airflow.say(404, {"detail": "not found"})
+    assert gateway.is_paused("nowhere") is None
+    assert gateway.connection("nowhere") is None
+    gateway.delete_connection("nowhere")

@@ -55,6 +55,10 @@ class Airflow:
         self._fail()
         return {"login": self.logins[connection_id]} if connection_id in self.logins else None
 
+    def dag_ids(self, tag: str, *, paused: bool | None = None) -> set[str]:
+        self._fail()
+        return self.paused if paused else set()
+
     def is_paused(self, dag_id: str) -> bool | None:
         self._fail()
         return dag_id in self.paused

@@ -166,7 +166,7 @@ def path_of(
 def serving(
     site: Site, settings: Settings, notifications: NotificationSettings, consent: ConsentSettings
 ) -> Iterator[None]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.create_server(("127.0.0.1", site.port)) as listener:
         site.port = listener.getsockname()[1]
         server = make_server(create_app(make_means(settings, notifications, consent, now=site.clock)))
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)

@@ -54,6 +54,7 @@ def test_an_empty_database_gets_every_table_and_view(empty_dsn: str) -> None:
             "ops.alembic_version",
             "ops.extraction_window",
             "ops.heartbeat",
+            "ops.consent",
             "ops.incident",
             "ops.landed_page",
             "ops.outbox",

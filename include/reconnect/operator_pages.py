@@ -1,0 +1,138 @@
+"""The operators' page as HTML: overviews in, rows of words and small pictures out; no database, no Airflow."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from math import ceil
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from include.authorization.consent_state import Consent
+from include.authorization.status import AUTHORIZATION_LIFE, Status
+from include.reconnect.overview import DAYS, Event, Overview
+
+TEMPLATES: Final = Path(__file__).parent / "templates" / "operators"
+ROOT: Final = "/seller-orders"
+PAUSED: Final = "paused"
+SHAPES: Final[Mapping[str, str]] = {
+    Status.CONNECTED: "●",
+    Status.EXPIRES_SOON: "◐",
+    Status.VERIFYING: "◌",
+    Status.REAUTHORIZATION_REQUIRED: "▲",
+    Status.ACCESS_DENIED: "■",
+    Status.APPLICATION_CREDENTIALS: "■",
+    Status.NEVER_CONNECTED: "○",
+    PAUSED: "‖",
+}
+WORDS: Final = {
+    language: tomllib.loads((TEMPLATES / f"{language}.toml").read_text(encoding="utf-8")) for language in ("de", "en")
+}
+CHART_HEIGHT: Final = 24
+_environment = Environment(
+    loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+)
+
+
+def overview_page(
+    overviews: Sequence[Overview],
+    language: str,
+    *,
+    now_utc: datetime,
+    paused: frozenset[str] = frozenset(),
+    query: str = "",
+    status: str = "",
+) -> str:
+    """Write the list of sellers that fit a search and a status."""
+    rows = [_row(overview, language, now_utc, paused) for overview in overviews]
+    wanted = query.casefold().strip()
+    rows = [
+        row
+        for row in rows
+        if status in ("", row["state"]) and (not wanted or wanted in f"{row['name']} {row['seller_id']}".casefold())
+    ]
+    return _render("overview.html", language, rows=rows, query=query, status=status)
+
+
+def seller_page(
+    overview: Overview | None,
+    language: str,
+    *,
+    now_utc: datetime,
+    paused: frozenset[str] = frozenset(),
+    history: Sequence[Event] = (),
+    waiting: Sequence[Consent] = (),
+    may_act: bool = False,
+    link: str = "",
+) -> str:
+    """Write one seller's page; `link` and the buttons are for those who may act."""
+    row = _row(overview, language, now_utc, paused) if overview else None
+    events = [
+        {
+            "what": event.what,
+            "since": _instant(event.from_utc),
+            "until": _instant(event.until_utc) if event.until_utc else "",
+            "details": event.details,
+        }
+        for event in history
+    ]
+    return _render("seller.html", language, row=row, history=events, waiting=list(waiting), may_act=may_act, link=link)
+
+
+def _render(template: str, language: str, **values: Any) -> str:
+    return _environment.get_template(template).render(language=language, words=WORDS[language], root=ROOT, **values)
+
+
+def _row(overview: Overview, language: str, now_utc: datetime, paused: frozenset[str]) -> dict[str, Any]:
+    seller, standing, words = overview.seller, overview.standing, WORDS[language]
+    state: str = standing.status if standing else Status.NEVER_CONNECTED
+    if seller.dag_id in paused:
+        state = PAUSED
+    left = standing.expires_utc - now_utc if standing and standing.expires_utc else timedelta()
+    days_left = max(0, ceil(left / timedelta(days=1)))
+    mail = overview.last_mail
+    is_known = standing is not None and standing.status is not Status.NEVER_CONNECTED
+    return {
+        "seller_id": seller.seller_id,
+        "name": seller.name,
+        "dag_id": seller.dag_id,
+        "connection_id": seller.connection_id,
+        "region": seller.region,
+        "marketplaces": ", ".join(marketplace.country_code for marketplace in seller.marketplaces),
+        "is_private": seller.authorization == "private",
+        "state": state,
+        "shape": SHAPES[state],
+        "state_words": words["states"][state].format(days=days_left),
+        "since": _instant(standing.since_utc) if standing and is_known and standing.since_utc else words["none"],
+        "said": standing.amazon_said if standing else "",
+        "authorized": _day(standing.authorized_utc) if standing else words["none"],
+        "expires": _day(standing.expires_utc) if standing and standing.expires_utc else "",
+        "days_left": days_left,
+        "life_percent": round(100 * min(1.0, max(0.0, left / AUTHORIZATION_LIFE)), 1),
+        "through": _instant(overview.complete_through_utc) if overview.complete_through_utc else words["none"],
+        "mail": f"{_instant(mail.sent_utc)} {mail.kind}, {mail.recipient}" if mail else words["none"],
+        "rejected": overview.rejected,
+        "bars": _bars(overview, now_utc),
+    }
+
+
+def _bars(overview: Overview, now_utc: datetime) -> list[dict[str, Any]]:
+    """One bar a day, a low one where there was no order, so that a gap is seen as a gap."""
+    days = [(now_utc - timedelta(days=DAYS - 1 - number)).date() for number in range(DAYS)]
+    most = max((overview.orders_by_day.get(day, 0) for day in days), default=0) or 1
+    return [
+        {"day": f"{day:%Y-%m-%d}", "count": count, "height": max(1, round(CHART_HEIGHT * count / most))}
+        for day in days
+        for count in [overview.orders_by_day.get(day, 0)]
+    ]
+
+
+def _instant(instant: datetime | None) -> str:
+    return f"{instant:%Y-%m-%d %H:%M} UTC" if instant else "–"
+
+
+def _day(instant: datetime | None) -> str:
+    return f"{instant:%Y-%m-%d}" if instant else "–"

@@ -1,0 +1,119 @@
+"""What operators want to know of every seller, read in a few queries however many sellers there are."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from include.authorization.status import Authorization, read_authorizations
+from include.sellers.registry import Seller
+from include.warehouse.connection import Connection
+
+DAYS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """The last mail that went out because of a seller."""
+
+    kind: str
+    recipient: str
+    sent_utc: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """One seller at a glance.
+
+    Attributes:
+        seller: Its entry.
+        standing: Its authorization, None where nothing was ever seen of it.
+        complete_through_utc: How far its tables are complete.
+        rejected: Orders that could not be read.
+        orders_by_day: Orders placed, of the last 30 days, UTC.
+        last_mail: To its contacts.
+    """
+
+    seller: Seller
+    standing: Authorization | None = None
+    complete_through_utc: datetime | None = None
+    rejected: int = 0
+    orders_by_day: Mapping[date, int] = field(default_factory=dict)
+    last_mail: Mail | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A line of a seller's history: an incident, or a consent."""
+
+    kind: str
+    what: str
+    from_utc: datetime
+    until_utc: datetime | None
+    details: str
+
+
+def read_overviews(connection: Connection, sellers: Mapping[str, Seller], *, now_utc: datetime) -> list[Overview]:
+    """Return one overview a seller, in their order.
+
+    Args:
+        connection: The warehouse.
+        sellers: Whom to look at, by id.
+        now_utc: The present.
+    """
+    ids = list(sellers)
+    standings = read_authorizations(connection)
+    through: dict[str, Any] = _pairs(
+        connection, "SELECT seller_id, complete_through_utc FROM ops.watermark WHERE seller_id = ANY(%s)", ids
+    )
+    rejected: dict[str, Any] = _pairs(
+        connection, "SELECT seller_id, count(*) FROM ops.rejected_order WHERE seller_id = ANY(%s) GROUP BY 1", ids
+    )
+    days: dict[str, dict[date, int]] = defaultdict(dict)
+    rows = connection.execute(
+        "SELECT seller_id, (created_utc AT TIME ZONE 'UTC')::date, count(*) FROM amazon.orders"
+        " WHERE seller_id = ANY(%s) AND created_utc >= %s GROUP BY 1, 2",
+        (ids, now_utc - timedelta(days=DAYS)),
+    )
+    for seller_id, day, count in rows.fetchall():
+        days[str(seller_id)][day] = count  # type: ignore[index, assignment]
+    mails = {
+        str(seller_id): Mail(*rest)  # type: ignore[arg-type]
+        for seller_id, *rest in connection.execute(
+            "SELECT DISTINCT ON (i.seller_id) i.seller_id, o.kind, o.recipient, o.sent_utc FROM ops.outbox o"
+            " JOIN ops.incident i USING (incident_id) WHERE o.audience = 'seller' AND o.sent_utc IS NOT NULL"
+            " AND i.seller_id = ANY(%s) ORDER BY i.seller_id, o.sent_utc DESC",
+            (ids,),
+        ).fetchall()
+    }
+    return [
+        Overview(
+            seller,
+            standings.get(seller_id),
+            through.get(seller_id),
+            rejected.get(seller_id, 0),
+            days.get(seller_id, {}),
+            mails.get(seller_id),
+        )
+        for seller_id, seller in sellers.items()
+    ]
+
+
+def read_history(connection: Connection, seller_id: str) -> list[Event]:
+    """Return a seller's incidents and consents, the newest first."""
+    rows = connection.execute(
+        "SELECT 'incident', error_class, opened_utc, closed_utc, coalesce(facts->>'amazon_said', '') FROM ops.incident"
+        " WHERE seller_id = %(seller)s UNION ALL"
+        " SELECT 'consent', purpose || ': ' || step, started_utc, ended_utc,"
+        " concat_ws(', ', started_by, nullif(trouble, '')) FROM ops.consent"
+        " WHERE seller_id = %(seller)s ORDER BY 3 DESC LIMIT 100",
+        {"seller": seller_id},
+    )
+    return [Event(*row) for row in rows.fetchall()]  # type: ignore[arg-type]
+
+
+def _pairs(connection: Connection, query: str, ids: list[str]) -> dict[str, Any]:
+    return {str(row[0]): row[1] for row in connection.execute(query, (ids,)).fetchall()}

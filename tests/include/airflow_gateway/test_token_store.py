@@ -1,0 +1,85 @@
+"""Where a refresh token is stored: the tasks read it there, and everything beside it stays."""
+
+from __future__ import annotations
+
+import json
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from include.airflow_gateway.token_store import AirflowTokens, SecretsManagerTokens
+from include.errors import ContractError, SettingsError, TransportError
+
+NAME = "airflow/connections/amazon_seller_acme"
+TOKEN = "Atzr|planted"
+
+
+@pytest.fixture
+def secrets(monkeypatch):
+    """AWS Secrets Manager, as moto plays it in this process."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    with mock_aws():
+        yield boto3.client("secretsmanager", region_name="eu-central-1")
+
+
+def _store(client, token=TOKEN, account="A1"):
+    tokens = SecretsManagerTokens("airflow/connections", lambda: client)
+    tokens.store("amazon_seller_acme", region="eu", selling_partner_id=account, refresh_token=token)
+
+
+def _stored(client):
+    return json.loads(client.get_secret_value(SecretId=NAME)["SecretString"])
+
+
+def test_a_new_secret_is_a_connection_as_airflows_backend_reads_it(secrets):
+    _store(secrets)
+    assert _stored(secrets) == {
+        "conn_type": "amazon_sp_seller",
+        "login": "A1",
+        "password": TOKEN,
+        "extra": {"region": "eu"},
+    }
+
+
+def test_a_secret_that_is_there_keeps_what_stands_beside_the_token(secrets):
+    text = json.dumps({"password": "old", "description": "Acme", "extra": '{"note": "x"}', "login": "A1"})
+    secrets.create_secret(Name=NAME, SecretString=text)
+    _store(secrets, account="")
+    stored = _stored(secrets)
+    assert (stored["password"], stored["description"], stored["login"]) == (TOKEN, "Acme", "A1")
+    assert stored["extra"] == {"note": "x", "region": "eu"}
+
+
+def test_a_secret_that_is_no_object_is_left_alone(secrets):
+    secrets.create_secret(Name=NAME, SecretString="amazon_sp_seller://x")
+    with pytest.raises(ContractError, match="no JSON object"):
+        _store(secrets)
+    assert secrets.get_secret_value(SecretId=NAME)["SecretString"] == "amazon_sp_seller://x"
+
+
+@pytest.mark.parametrize(
+    ("code", "error"), [("AccessDeniedException", SettingsError), ("ThrottlingException", TransportError)]
+)
+def test_a_refusal_says_who_acts_and_never_the_token(code, error):
+    from botocore.exceptions import ClientError
+
+    class Refusing:
+        def get_secret_value(self, **_):
+            raise ClientError({"Error": {"Code": code, "Message": TOKEN}}, "GetSecretValue")
+
+    with pytest.raises(error) as refused:
+        _store(Refusing())
+    assert code in str(refused.value)
+    assert TOKEN not in str(refused.value)
+
+
+def test_airflows_connection_gets_token_account_and_region_and_keeps_an_account_that_is_not_known_anew():
+    class Gateway:
+        def put_connection(self, connection_id, fields):
+            self.put = (connection_id, fields)
+
+    gateway = Gateway()
+    AirflowTokens(gateway).store("amazon_seller_acme", region="na", selling_partner_id="", refresh_token=TOKEN)
+    assert gateway.put[1] == {"conn_type": "amazon_sp_seller", "password": TOKEN, "extra": '{"region": "na"}'}

@@ -1,0 +1,265 @@
+"""The operators' page inside a real Airflow application: who sees what, who may do what, and what it says."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from statistics import median
+
+import pytest
+import yaml
+
+from include.authorization.status import read_authorization, record_authorized, record_good
+from include.sellers.registry import load_sellers
+from include.warehouse.connection import Connection
+
+pytestmark = pytest.mark.airflow
+
+NOW = datetime.now(UTC)
+ENTRY = {
+    "region": "eu",
+    "marketplaces": ["DE", "FR"],
+    "contacts": ["owner@acme.example"],
+    "language": "de",
+    "timezone": "Europe/Berlin",
+}
+SELLERS = [
+    {**ENTRY, "id": "acme", "name": "Acme <b>Kerzen</b>"},
+    {**ENTRY, "id": "own_app", "name": "Own App", "authorization": "private"},
+    {**ENTRY, "id": "newcomer", "name": "Newcomer", "region": "na", "marketplaces": ["US"]},
+]
+ROLES = ("anonymous", "viewer", "user", "op", "admin")
+
+
+@pytest.fixture(scope="module")
+def api():
+    """Airflow's own application with our plugin in it, and a token of each role."""
+    import json
+    import os
+    from pathlib import Path
+
+    from airflow.utils.db import initdb
+
+    initdb()
+    home = Path(os.environ["AIRFLOW_HOME"])
+    passwords = {role: role for role in ROLES[1:]}
+    (home / "roles.json").write_text(json.dumps(passwords))
+    os.environ["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"] = ",".join(f"{role}:{role}" for role in ROLES[1:])
+    os.environ["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"] = str(home / "roles.json")
+    os.environ["AIRFLOW__API_AUTH__JWT_SECRET"] = (
+        "of this test, and long enough for its algorithm, which wants 64 bytes"
+    )
+    from airflow.api_fastapi.app import create_app
+    from starlette.testclient import TestClient
+
+    with TestClient(create_app(), base_url="http://airflow.example", follow_redirects=False) as client:
+        tokens = {}
+        for role in ROLES[1:]:
+            answer = client.post("/auth/token", json={"username": role, "password": role})
+            assert answer.status_code == 201, answer.text
+            tokens[role] = answer.json()["access_token"]
+        yield client, tokens
+
+
+@pytest.fixture
+def ask(api, warehouse_dsn, tmp_path, monkeypatch) -> Iterator:
+    """Ask as somebody; the page is made anew for this test's warehouse and sellers."""
+    from include.reconnect import operators_app
+    from include.settings import load_consent_settings, load_notification_settings, load_settings
+
+    client, tokens = api
+    path = tmp_path / "sellers.yaml"
+    path.write_text(yaml.safe_dump({"sellers": SELLERS}), encoding="utf-8")
+    environment = {
+        "WAREHOUSE_DSN": warehouse_dsn,
+        "SELLERS_FILE": str(path),
+        "SECRET_KEY": "of this test",
+        "PUBLIC_BASE_URL": "https://orders.example",
+        "AIRFLOW_API_URL": "http://127.0.0.1:9",
+    }
+    from include.consent.means import make_means
+
+    means = make_means(
+        load_settings(environment), load_notification_settings(environment), load_consent_settings(environment)
+    )
+    mounted = next(route for route in client.app.routes if getattr(route, "path", "") == "/seller-orders")
+    mounted.app._app = operators_app.create_app(means)
+
+    def ask(role: str, path: str, method: str = "GET", headers: dict[str, str] | None = None, **how):
+        given = {"Authorization": f"Bearer {tokens[role]}"} if role != "anonymous" else {}
+        return client.request(method, f"/seller-orders{path}", headers={**given, **(headers or {})}, **how)
+
+    yield ask
+    mounted.app._app = None
+
+
+@pytest.fixture
+def acme(warehouse: Connection, ask, tmp_path):
+    (seller, *_) = load_sellers(tmp_path / "sellers.yaml")
+    record_good(warehouse, seller, "a:b", now_utc=NOW)
+    record_authorized(warehouse, seller, NOW - timedelta(days=353, hours=1), now_utc=NOW)
+    return seller
+
+
+OWN = {"Origin": "http://airflow.example", "Sec-Fetch-Site": "same-origin"}
+# What each route answers whom, in the order of ROLES; a new route needs a row here.
+ANSWERS = {
+    ("GET", "/"): (303, 200, 200, 200, 200),
+    ("GET", "/seller/{dag_id}"): (303, 200, 200, 200, 200),
+    ("GET", "/go/{connection_id}"): (303, 403, 403, 303, 303),
+    ("POST", "/invite/{connection_id}"): (401, 403, 403, 303, 303),
+    ("POST", "/paste/{connection_id}"): (401, 403, 403, 409, 409),
+    ("POST", "/confirm/{connection_id}/{consent_id}"): (401, 403, 403, 404, 404),
+    ("POST", "/discard/{connection_id}/{consent_id}"): (401, 403, 403, 404, 404),
+    ("GET", "/style.css"): (200, 200, 200, 200, 200),
+    ("GET", "/page.js"): (200, 200, 200, 200, 200),
+}
+
+
+def _path(pattern: str) -> str:
+    named = {"dag_id": "amazon_orders__acme", "connection_id": "amazon_seller_acme", "consent_id": "1"}
+    return pattern.format(**named)
+
+
+def test_every_route_answers_each_role_as_the_table_says(ask, acme):
+    from include.reconnect.operators_app import ROUTES
+
+    assert {(row.method, row.path) for row in ROUTES} == ANSWERS.keys()
+    for (method, pattern), wanted in ANSWERS.items():
+        how = {"data": {"refresh_token": "Atzr|x"}} if pattern.startswith("/paste") else {}
+        found = tuple(ask(role, _path(pattern), method, OWN, **how).status_code for role in ROLES)
+        assert found == wanted, pattern
+
+
+def test_whoever_is_not_signed_in_is_sent_to_sign_in_and_back_here(ask):
+    answer = ask("anonymous", "/seller/amazon_orders__acme?lang=de")
+    assert "/auth/login" in answer.headers["location"]
+    assert "seller-orders%2Fseller%2Famazon_orders__acme" in answer.headers["location"]
+    go = ask("anonymous", "/go/amazon_seller_acme")
+    assert "orders.example/shop" not in go.headers["location"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://airflow.example", "Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
+def test_a_form_of_another_site_is_refused_whoever_is_signed_in(ask, acme, warehouse, headers):
+    assert ask("admin", "/invite/amazon_seller_acme", "POST", headers).status_code == 403
+    assert warehouse.execute("SELECT count(*) FROM ops.outbox").fetchone() == (0,)
+
+
+def test_a_connection_that_is_no_sellers_is_not_found(ask):
+    for connection_id in ("amazon_application", "smtp_default", "amazon_seller_nobody"):
+        assert ask("admin", f"/go/{connection_id}").status_code == 404
+        assert ask("admin", f"/invite/{connection_id}", "POST", OWN).status_code == 404
+
+
+def test_the_plugin_itself_is_loaded_not_airflows_page_in_its_place(api, ask):
+    client, _ = api
+    style = client.get("/seller-orders/style.css")
+    assert (style.headers["content-type"].partition(";")[0], "light-dark(" in style.text) == ("text/css", True)
+    assert "Amazon-Verkäufer" in ask("viewer", "/?lang=de").text
+    from airflow.plugins_manager import get_import_errors
+
+    assert get_import_errors() == {}
+
+
+@pytest.mark.parametrize(
+    ("lang", "words"),
+    [("de", ("Läuft in 12 Tagen ab", "Noch nie verbunden")), ("en", ("Expires in 12 days", "Never connected"))],
+)
+def test_the_list_says_of_each_seller_how_it_stands_in_both_languages(ask, acme, lang, words):
+    from airflow.api_fastapi.app import get_auth_manager
+
+    manager = get_auth_manager()
+    known = {f"amazon_orders__{entry['id']}" for entry in SELLERS}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(manager), "get_authorized_dag_ids", lambda *_, **__: known)
+        page = ask("viewer", f"/?lang={lang}").text
+        only = ask("viewer", f"/?lang={lang}&q=newc").text
+        due = ask("viewer", f"/?lang={lang}&status=expires_soon").text
+    assert all(word in page for word in words)
+    assert ("Newcomer" in only, "Kerzen" in only) == (True, False)
+    assert ("Newcomer" in due, "Kerzen" in due) == (False, True)
+    assert "<b>Kerzen" not in page
+
+
+def test_a_seller_whose_dag_one_may_not_read_is_not_in_the_list(ask, acme):
+    assert "Kerzen" not in ask("viewer", "/").text
+
+
+def test_a_viewer_sees_no_button_and_no_link_and_an_operator_does(ask, acme):
+    viewer, operator = (ask(role, "/seller/amazon_orders__acme?lang=de").text for role in ("viewer", "op"))
+    assert ("Bei Amazon EU anmelden" in viewer, "orders.example/shop" in viewer) == (False, False)
+    assert ("Bei Amazon EU anmelden" in operator, "https://orders.example/shop/" in operator) == (True, True)
+    assert ask("op", "/go/amazon_seller_acme").headers["location"].startswith("https://orders.example/shop/")
+
+
+def test_a_new_seller_is_invited_and_again_only_by_another_invitation(ask, warehouse):
+    assert "Einladung senden" in ask("op", "/seller/amazon_orders__newcomer?lang=de").text
+    for count in (1, 2):
+        assert ask("op", "/invite/amazon_seller_newcomer", "POST", OWN).status_code == 303
+        owed = warehouse.execute(
+            "SELECT count(*), count(*) FILTER (WHERE dropped_utc IS NULL) FROM ops.outbox WHERE kind = 'invitation'"
+        ).fetchone()
+        assert owed == (count, 1)
+
+
+def test_a_private_sellers_page_has_a_field_for_the_token_that_is_shown_nowhere(ask, warehouse):
+    page = ask("op", "/seller/amazon_orders__own_app?lang=de").text
+    assert ('type="password"' in page, "Bei Amazon EU anmelden" in page) == (True, False)
+    answer = ask("op", "/paste/amazon_seller_own_app", "POST", OWN, data={"refresh_token": "Atzr|planted"})
+    assert answer.status_code == 303
+    assert "planted" not in ask("op", "/seller/amazon_orders__own_app").text
+    assert "planted" not in str(warehouse.execute("SELECT * FROM ops.consent").fetchall())
+
+
+def test_a_dag_without_a_seller_says_so(ask):
+    assert "Zu diesem DAG gehört kein Verkäufer" in ask("op", "/seller/authorization_watch?lang=de").text
+
+
+def test_nobody_frames_it_but_airflow_and_nothing_runs_but_its_own_script(ask, acme):
+    for path in ("/", "/seller/amazon_orders__acme", "/nowhere"):
+        headers = ask("admin", path).headers
+        policy = headers["content-security-policy"]
+        assert "frame-ancestors 'self'" in policy
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert headers["cache-control"] == "no-store"
+
+
+def test_the_history_tells_incidents_and_consents(ask, acme, warehouse):
+    warehouse.execute(
+        "INSERT INTO ops.incident (seller_id, error_class, opened_utc, facts)"
+        " VALUES ('acme', 'ReauthorizationRequiredError', now(), '{\"amazon_said\": \"invalid <grant>\"}')"
+    )
+    page = ask("viewer", "/seller/amazon_orders__acme?lang=de").text
+    assert "ReauthorizationRequiredError" in page
+    assert "invalid &lt;grant&gt;" in page
+    assert read_authorization(warehouse, "acme").generation == 1
+
+
+def test_a_thousand_sellers_are_shown_quickly(warehouse, tmp_path):
+    from include.reconnect.operator_pages import overview_page
+    from include.reconnect.overview import read_overviews
+
+    entries = [{**ENTRY, "id": f"s{number}", "name": f"Shop {number}"} for number in range(1000)]
+    path = tmp_path / "many.yaml"
+    path.write_text(yaml.safe_dump({"sellers": entries}), encoding="utf-8")
+    sellers = {seller.seller_id: seller for seller in load_sellers(path)}
+    for seller_id in sellers:
+        read_authorization(warehouse, seller_id, locked=True)
+    seconds = []
+    for _ in range(5):
+        begun = time.perf_counter()
+        page = overview_page(read_overviews(warehouse, sellers, now_utc=NOW), "de", now_utc=NOW)
+        seconds.append(time.perf_counter() - begun)
+    assert page.count("<tr>") == 1001
+    assert median(seconds) < 3
