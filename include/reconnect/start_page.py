@@ -78,7 +78,8 @@ def start_page(
         start_url=start_url,
         is_first=is_first,
         is_private=seller.authorization == "private",
-        standing=_seller_sees(seller, standing),
+        # Whoever connects for the first time has nothing that could stand well or badly yet.
+        standing="" if is_first else _seller_sees(seller, standing),
         since=day_in_words(standing.since_utc if standing else None, seller.timezone, language),
         expires_on=day_in_words(standing.expires_utc if standing else None, seller.timezone, language),
         seller_central=urlsplit(seller.marketplaces[0].seller_central_url).hostname,

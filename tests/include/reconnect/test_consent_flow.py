@@ -106,9 +106,10 @@ def seller(serve: Serve, warehouse_dsn: str, warehouse, amazon: RunningFake, mon
 
 
 def test_from_the_link_to_amazon_and_back_the_connection_is_renewed(seller: Seller):
-    assert (
-        "Mit Amazon verbinden" in seller.open_link().page.text or "Anbindung erneuern" in seller.open_link().page.text
-    )
+    first = seller.open_link().page.text
+    assert "Mit Amazon verbinden" in first
+    assert "erneuern" not in first.partition("Was Sie in Seller Central")[0]
+    assert "Sie müssen nichts tun" not in first
     on = seller.start()
     link = urlsplit(_link(on))
     assert (link.hostname, link.path) == ("sellercentral.localhost", "/apps/authorize/consent")
