@@ -30,6 +30,6 @@ class SellerReconnectPlugin(AirflowPlugin):
             "name": "Amazon",
             "href": "/seller-orders/seller/{DAG_ID}",
             "destination": "dag",
-            "url_route": "seller-orders",
+            "url_route": "amazon-seller",
         },
     ]

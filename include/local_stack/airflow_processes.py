@@ -39,7 +39,12 @@ def airflow_environment(
     """
     home = settings.run_dir / "airflow"
     base_url = f"http://127.0.0.1:{settings.ui_port}"
-    kept = {name: value for name, value in inherited.items() if not name.startswith("AIRFLOW")}
+    # A person's Airflow settings stay out; AIRFLOW_API_… are ours and say how tasks reach this one.
+    kept = {
+        name: value
+        for name, value in inherited.items()
+        if not name.startswith("AIRFLOW") or name.startswith("AIRFLOW_API_")
+    }
     return {
         **kept,
         "PYTHONUNBUFFERED": "1",

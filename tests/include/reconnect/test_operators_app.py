@@ -169,6 +169,11 @@ def test_the_plugin_itself_is_loaded_not_airflows_page_in_its_place(api, ask):
     from airflow.plugins_manager import get_import_errors
 
     assert get_import_errors() == {}
+    from airflow import plugins_manager
+
+    (ours,) = [one for one in plugins_manager._get_plugins()[0] if one.name == "seller_orders_reconnect"]
+    # Two views of one route name are one view: the tab of a DAG would show the list.
+    assert len({view["url_route"] for view in ours.external_views}) == len(ours.external_views)
 
 
 @pytest.mark.parametrize(
