@@ -216,7 +216,7 @@ def _store(connection: Connection, consent: Consent, means: Means) -> Result | N
         account = probe(seller, refresh_token, means)
     except ReauthorizationRequiredError as refusal:
         log.warning("consent %s: its token is refused already: %s", consent.consent_id, refusal)
-        return _refuse(connection, consent, Outcome.CODE_EXPIRED, means)
+        return _refuse(connection, consent, Outcome.CODE_EXPIRED, means, why="Amazon refuses this token already")
     account = replace(account, selling_partner_id=consent.selling_partner_id)
     why = "" if consent.confirmed_by else doubt(connection, seller, account, means)
     if why:

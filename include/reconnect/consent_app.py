@@ -77,7 +77,7 @@ class _Site:
         page = start_page(
             seller, standing, self._notifications, language, start_url=start_url, is_first=link.purpose == "connect"
         )
-        return HTMLResponse(page, headers={"Content-Security-Policy": OWN_FORMS})
+        return HTMLResponse(page, headers={"Content-Security-Policy": OWN_FORMS} if start_url else None)
 
     def start(self, request: Request, form: Form) -> Response:
         link, seller = self._seller(request)
@@ -90,7 +90,11 @@ class _Site:
             return self._way.start(connection, seller, link, language)
 
     def callback(self, request: Request, _: Form) -> Response:
-        # Amazon is asked on the way, so the statements' own limit counts, not a turn of the crowd's.
+        with self._warehouse() as connection:
+            if refused := self._way.refuse_unknown(connection, request):
+                return refused
+        # Amazon is asked on the way, which may take longer than a turn of the crowd's; nobody comes here without a
+        # state that we issued.
         with warehouse_errors(), connect(self._settings.warehouse_dsn) as connection:
             return self._way.callback(connection, request)
 

@@ -76,6 +76,11 @@ class ConsentWay:
         self._cookies.give(answer, issued.state, issued.browser)
         return answer
 
+    def refuse_unknown(self, connection: Connection, request: Request) -> Response | None:
+        """Answer whoever brings a state that was never issued; None for all others."""
+        language, _ = consent_state.language_of(connection, request.query_params.get("state", "")[:MOST_STATE])
+        return None if language else self._go_to("unknown_state", "", "")
+
     def callback(self, connection: Connection, request: Request) -> Response:
         """Take what Amazon brought, as far as it goes, and send on to a page whose address says nothing."""
         query = request.query_params

@@ -268,7 +268,7 @@ def test_every_answer_carries_the_headers_errors_among_them(
         site.ask(_known_path(row.path))
         site.ask(_known_path(row.path), "HEAD")
         for method in {*ODD_METHODS} - {"POST"}:
-            assert site.ask(_known_path(row.path), method).status in (405, 429), (row.path, method)
+            assert site.ask(_known_path(row.path), method).status == 405, (row.path, method)
     site.ask("/nowhere")
     site.sellers_file.write_text("sellers: [")
     site.shop()
@@ -285,6 +285,8 @@ def test_every_answer_carries_the_headers_errors_among_them(
         for promise in ("frame-ancestors 'none'", "base-uri 'none'", "form-action '"):
             assert promise in answer.headers["content-security-policy"]
         assert "unsafe" not in answer.headers["content-security-policy"]
+        if answer.body:
+            assert ("form-action 'self'" in answer.headers["content-security-policy"]) == ("<form" in answer.body)
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["referrer-policy"] == "no-referrer"
         assert answer.headers["cache-control"] == "no-store"
