@@ -52,6 +52,15 @@ authorized: $(STAMP) ## note the day a seller authorized the application, as Sel
 	@test -n "$(SELLER)" && test -n "$(ON)" || { echo "Say whose and when: make authorized SELLER=id ON=2026-01-05" >&2; exit 1; }
 	@$(PY) -m include.local_stack authorized "$(SELLER)" --on "$(ON)"
 
+.PHONY: doctor
+doctor: $(STAMP) ## look whether everything is set up: credentials, addresses, mail, DAGs, clocks; changes nothing
+	@$(PY) -m include.local_stack doctor
+
+.PHONY: offboard
+offboard: $(STAMP) ## let a seller go: SELLER=id DATA=keep|delete
+	@test -n "$(SELLER)" && test -n "$(DATA)" || { echo "Say whom, and what becomes of the orders: make offboard SELLER=id DATA=keep (or delete)" >&2; exit 1; }
+	@$(PY) -m include.local_stack offboard "$(SELLER)" --data "$(DATA)"
+
 .PHONY: story
 story: $(STAMP) ## play a lapsed authorization on this machine, each step timed and checked: .run/story.json
 	@$(PY) -m include.local_stack story

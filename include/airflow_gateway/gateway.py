@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -48,6 +49,17 @@ class AirflowGateway:
     def connection(self, connection_id: str) -> dict[str, Any] | None:
         """Return a Connection as the API shows it, secrets masked; None where there is none."""
         found: dict[str, Any] | None = self._call("GET", f"/api/v2/connections/{connection_id}", absent_is_none=True)
+        return found
+
+    def connection_ids(self, beginning: str) -> set[str]:
+        """Return the ids of the Connections in Airflow's own store that begin like this."""
+        found: set[str] = set()
+        query: dict[str, Any] = {"connection_id_pattern": beginning, "limit": 100, "order_by": "connection_id"}
+        for offset in itertools.count(0, 100):
+            page = self._call("GET", "/api/v2/connections", params={**query, "offset": offset})["connections"]
+            found |= {one["connection_id"] for one in page if one["connection_id"].startswith(beginning)}
+            if len(page) < 100:
+                break
         return found
 
     def put_connection(self, connection_id: str, fields: Mapping[str, Any]) -> None:
@@ -105,6 +117,16 @@ class AirflowGateway:
         body = {"dag_run_id": run_id, "logical_date": None, "note": note or None}
         path = f"/api/v2/dags/{dag_id}/dagRuns"
         return self._call("POST", path, json=body, conflict_is_none=True) is not None
+
+    def active_runs(self, dag_id: str) -> list[str]:
+        """Return the ids of a DAG's runs that wait or work; none where there is no such DAG."""
+        path, query = f"/api/v2/dags/{dag_id}/dagRuns", {"state": ["queued", "running"], "limit": 100}
+        answer = self._call("GET", path, absent_is_none=True, params=query)
+        return [] if answer is None else [run["dag_run_id"] for run in answer["dag_runs"]]
+
+    def end_run(self, dag_id: str, run_id: str) -> None:
+        """Let a run fail; its tasks hear of it with their next heartbeat."""
+        self._call("PATCH", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}", absent_is_none=True, json={"state": "failed"})
 
     def run(self, dag_id: str, run_id: str) -> dict[str, Any]:
         """Return a run: `state`, `start_date`, `end_date`, `duration` and more, as the API names them."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from include.airflow_gateway.gateway import AirflowGateway
@@ -24,6 +25,9 @@ class TokenStore(Protocol):
             SettingsError: It refuses us (operators act).
         """
 
+    def forget(self, connection_id: str) -> None:
+        """Delete a token for good; none is fine. Raises as `store` does."""
+
 
 class AirflowTokens:
     """Tokens in Airflow's Connections."""
@@ -37,6 +41,10 @@ class AirflowTokens:
         if selling_partner_id:
             fields["login"] = selling_partner_id
         self._airflow.put_connection(connection_id, fields)
+
+    def forget(self, connection_id: str) -> None:
+        """Delete the Connection."""
+        self._airflow.delete_connection(connection_id)
 
 
 class SecretsManagerTokens:
@@ -54,11 +62,8 @@ class SecretsManagerTokens:
 
     def store(self, connection_id: str, *, region: str, selling_partner_id: str, refresh_token: str) -> None:
         """Make the secret, or replace token, account and region in it."""
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - only who uses it pays for it
-
         name = f"{self._prefix}/{connection_id}"
-        try:
-            self._client = self._client or self._make_client()
+        with self._asking(name) as client:
             known = self._read(name)
             fields = {**(known or {}), "conn_type": CONNECTION_TYPE, "password": refresh_token}
             fields["extra"] = {**_extra(fields), "region": region}
@@ -66,13 +71,27 @@ class SecretsManagerTokens:
                 fields["login"] = selling_partner_id
             text = json.dumps(fields)
             if known is None:
-                self._client.create_secret(Name=name, SecretString=text)
+                client.create_secret(Name=name, SecretString=text)
             else:
-                self._client.put_secret_value(SecretId=name, SecretString=text)
+                client.put_secret_value(SecretId=name, SecretString=text)
+
+    def forget(self, connection_id: str) -> None:
+        """Delete the secret at once; Amazon's days to change one's mind would keep the token alive."""
+        name = f"{self._prefix}/{connection_id}"
+        with self._asking(name) as client:
+            client.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+
+    @contextmanager
+    def _asking(self, name: str) -> Iterator[Any]:
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - only who uses it pays for it
+
+        try:
+            self._client = self._client or self._make_client()
+            yield self._client
         except ClientError as refused:
             code = str(refused.response.get("Error", {}).get("Code", ""))
             if code in ("ThrottlingException", "InternalServiceError", "ServiceUnavailable"):
-                raise TransportError(f"AWS Secrets Manager is not able to store {name} just now ({code}).") from None
+                raise TransportError(f"AWS Secrets Manager is not able to keep {name} just now ({code}).") from None
             raise SettingsError(
                 f"AWS Secrets Manager refuses {name} ({code}).", remedy="Let our role read and write secrets there."
             ) from None

@@ -261,6 +261,21 @@ def forget_unfinished(connection: Connection, *, now_utc: datetime) -> None:
     )
 
 
+def end_unfinished(connection: Connection, seller_id: str, *, now_utc: datetime, why: str) -> int:
+    """Refuse whatever of a seller is on its way, and forget its tokens; returns how many that were."""
+    done = connection.execute(
+        "UPDATE ops.consent SET step = 'refused', ended_utc = %s, sealed_token = '', trouble = %s"
+        " WHERE seller_id = %s AND step NOT IN ('done', 'refused')",
+        (now_utc, why, seller_id),
+    )
+    return done.rowcount
+
+
+def delete_of_seller(connection: Connection, seller_id: str) -> None:
+    """Delete a seller's consents."""
+    connection.execute("DELETE FROM ops.consent WHERE seller_id = %s", (seller_id,))
+
+
 def _plain(selling_partner_id: str) -> str:
     return "".join(character for character in selling_partner_id if character.isalnum())[:LONGEST_ID]
 

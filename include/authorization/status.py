@@ -188,6 +188,11 @@ def remember_account(
     )
 
 
+def delete_authorization(connection: Connection, seller_id: str) -> None:
+    """Forget what is known of a seller's authorization."""
+    connection.execute("DELETE FROM ops.seller_authorization WHERE seller_id = %s", (seller_id,))
+
+
 def _recorded_since(known: Authorization) -> bool:
     if known.authorized_utc is None or known.last_good_utc is None:
         return True

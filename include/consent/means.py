@@ -23,6 +23,24 @@ class Airflow(Protocol):
     def connection(self, connection_id: str) -> dict[str, Any] | None:
         """Return a Connection with its secrets masked, None where there is none."""
 
+    def connection_ids(self, beginning: str) -> set[str]:
+        """Return the ids of the Connections in Airflow's own store that begin like this."""
+
+    def health(self) -> dict[str, str]:
+        """Return the state of each Airflow process that reports one, `healthy` or another word."""
+
+    def import_errors(self) -> list[str]:
+        """Return the text of each DAG file that could not be read."""
+
+    def active_runs(self, dag_id: str) -> list[str]:
+        """Return the ids of a DAG's runs that wait or work; none where there is no such DAG."""
+
+    def pause(self, dag_id: str) -> None:
+        """Pause a DAG; none is fine."""
+
+    def end_run(self, dag_id: str, run_id: str) -> None:
+        """Let a run fail."""
+
     def is_paused(self, dag_id: str) -> bool | None:
         """Tell whether a DAG is paused, None where there is none."""
 

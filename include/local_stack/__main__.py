@@ -21,6 +21,7 @@ from include.local_stack.connections import connected, create_absent_connections
 from include.local_stack.dictionary import write_dictionary
 from include.local_stack.passwords import Passwords, load_or_make_passwords
 from include.local_stack.postgres import PostgresServer, find_binaries
+from include.local_stack.product_environment import product_environment
 from include.local_stack.progress import Progress
 from include.local_stack.report import table, write_summary
 from include.local_stack.run_folder import clean
@@ -50,6 +51,10 @@ def main(arguments: list[str] | None = None) -> int:
     authorized = commands.add_parser("authorized", help="note the day on which a seller authorized the application")
     authorized.add_argument("seller", help="the seller's id in sellers.yaml")
     authorized.add_argument("--on", required=True, help="the day, YYYY-MM-DD")
+    commands.add_parser("doctor", help="look whether everything is set up; changes nothing")
+    offboard = commands.add_parser("offboard", help="let a seller go")
+    offboard.add_argument("seller", help="the seller's id")
+    offboard.add_argument("--data", required=True, choices=("keep", "delete"), help="what becomes of the orders")
     commands.add_parser("story", help="play a lapsed authorization from end to end, and check each step")
     commands.add_parser("dictionary", help="write docs/data_dictionary.md from the comments in the migrations")
     commands.add_parser("clean", help="delete the local data, logs and passwords")
@@ -89,6 +94,10 @@ def _command(chosen: argparse.Namespace, settings: StackSettings) -> int:
         ),
         "authorized": lambda: _domain_command(
             settings, "include.authorization", "authorized", chosen.seller, "--on", chosen.on
+        ),
+        "doctor": lambda: _domain_command(settings, "include.operations", "doctor"),
+        "offboard": lambda: _domain_command(
+            settings, "include.operations", "offboard", chosen.seller, "--data", chosen.data
         ),
         "dictionary": lambda: write_dictionary(settings),
         "clean": lambda: clean(settings.run_dir),
@@ -187,11 +196,17 @@ def _server(settings: StackSettings) -> tuple[PostgresServer, Passwords]:
 
 
 def _domain_command(settings: StackSettings, room: str, *arguments: str) -> int:
-    """Let a room's own command work on this stack's warehouse; a warehouse of one's own comes first."""
+    """Let a room's own command work on this stack; a warehouse of one's own, and all that is set, comes first."""
     environment = dict(os.environ)
     if not environment.get("WAREHOUSE_DSN"):
         server, passwords = _server(settings)
-        environment["WAREHOUSE_DSN"] = server.dsn("warehouse", user="loader", password=passwords.loader)
+        amazon = FakeAmazonClient(f"http://127.0.0.1:{settings.fake_amazon_port}") if settings.fake_amazon else None
+        if amazon and not amazon.health():
+            raise SettingsError(
+                "Nothing runs here.", remedy="Say `make run` in another terminal, and leave it running."
+            )
+        dsn = server.dsn("warehouse", user="loader", password=passwords.loader)
+        environment |= product_environment(settings, passwords, load_settings(), amazon, dsn)
     return subprocess.run([sys.executable, "-m", room, *arguments], env=environment, check=False).returncode
 
 

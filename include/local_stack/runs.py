@@ -11,8 +11,8 @@ from include.local_stack.progress import Progress
 from include.local_stack.stack import AIRFLOW_PATIENCE_S, Stack
 from include.local_stack.waiting import wait_until
 from include.sellers.registry import Seller
+from include.sellers.seller import DAG_TAG
 
-DAG_TAG = "amazon-orders"
 FINISHED = frozenset({"success", "failed"})
 # Asking Airflow costs it CPU that the runs could use; a person does not see half a second.
 POLL_S = 0.5

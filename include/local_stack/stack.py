@@ -36,6 +36,7 @@ from include.local_stack.postgres import (
     stop_leftover,
 )
 from include.local_stack.processes import Supervisor
+from include.local_stack.product_environment import product_environment, register_application
 from include.local_stack.progress import Progress
 from include.local_stack.run_folder import claim
 from include.local_stack.run_lock import RunLock
@@ -118,7 +119,10 @@ def running_stack(settings: StackSettings, product: Settings, progress: Progress
             _ensure_databases(stack)
             if stack.amazon:
                 _wait_for_fake_amazon(stack, stack.amazon)
-        inherited = {**os.environ, **_product_environment(stack, product)}
+        if stack.amazon:
+            register_application(stack.amazon, settings)
+        products = product_environment(settings, stack.passwords, product, stack.amazon, stack.loader_dsn)
+        inherited = {**os.environ, **products}
         environment = airflow_environment(
             settings,
             stack.passwords,
@@ -164,47 +168,6 @@ def _prepare(settings: StackSettings, supervisor: Supervisor) -> Stack:
     airflow = AirflowGateway(f"http://127.0.0.1:{settings.ui_port}", UI_USER, passwords.ui)
     mails = MailSinkClient(f"http://127.0.0.1:{settings.mails_port}")
     return Stack(settings, passwords, postgres, supervisor, amazon, airflow, mails)
-
-
-def _product_environment(stack: Stack, product: Settings) -> dict[str, str]:
-    environment = {
-        "WAREHOUSE_DSN": stack.loader_dsn,
-        "RAW_URL": product.raw_url
-        if product.raw_url != Settings().raw_url
-        else f"file://{stack.settings.run_dir / 'raw'}",
-        "SELLERS_FILE": str(product.sellers_file),
-        "AIRFLOW_API_URL": stack.ui_url,
-        "AIRFLOW_API_USER": UI_USER,
-        "AIRFLOW_API_PASSWORD": stack.passwords.ui,
-    }
-    defaults = {
-        "SECRET_KEY": stack.passwords.secret_key,
-        "PUBLIC_BASE_URL": f"http://127.0.0.1:{stack.settings.start_page_port}",
-        "MAIL_FROM": "Seller Orders <orders@seller-orders.example>",
-        "OPERATOR_CONTACTS": "operators@seller-orders.example",
-    }
-    environment |= {name: os.environ.get(name) or value for name, value in defaults.items()}
-    if stack.amazon:
-        amazon = f"http://127.0.0.1:{stack.settings.fake_amazon_port}"
-        environment |= {f"SPAPI_ENDPOINT_{region.upper()}": f"{amazon}/{region}" for region in product.spapi_endpoints}
-        # What happens at the fake Amazon is no real seller's or operator's business, whatever .env holds for a server.
-        environment |= {"MAIL_TRANSPORT": "", "MAIL_CONNECTION_ID": "", "OPERATOR_NOTIFIER": ""}
-        environment |= {"PUBLIC_BASE_URL": f"http://127.0.0.1:{stack.settings.start_page_port}"}
-        environment |= _registered(stack.amazon, environment["PUBLIC_BASE_URL"])
-        environment |= {"LWA_TOKEN_URL": f"{amazon}/auth/o2/token", "RATE_SCALE": f"{stack.settings.rate_scale:g}"}
-    return environment
-
-
-def _registered(amazon: FakeAmazonClient, public_base_url: str) -> dict[str, str]:
-    """Register our addresses at the fake Amazon, and return what it calls our application."""
-    amazon.register_application(redirect_uris=[f"{public_base_url}/callback"], login_uri=f"{public_base_url}/login")
-    application = amazon.application()
-    return {
-        "AMAZON_APPLICATION_ID": application.application_id,
-        "AMAZON_CLIENT_ID": application.client_id,
-        "AMAZON_CLIENT_SECRET": application.client_secret,
-        "SELLER_CENTRAL_URL": amazon.seller_central_url,
-    }
 
 
 def _start_fake_amazon(stack: Stack) -> None:

@@ -121,6 +121,19 @@ def close_incident(connection: Connection, incident: Incident, *, now_utc: datet
                 _close(connection, of_many.incident_id, now_utc)
 
 
+def close_of_seller(connection: Connection, seller_id: str, *, now_utc: datetime) -> int:
+    """End everything that is open about a seller; returns how many that were."""
+    known = open_incidents(connection, seller_id)
+    for incident in known:
+        close_incident(connection, incident, now_utc=now_utc)
+    return len(known)
+
+
+def delete_of_seller(connection: Connection, seller_id: str) -> None:
+    """Delete a seller's incidents, and every message because of them."""
+    connection.execute("DELETE FROM ops.incident WHERE seller_id = %s", (seller_id,))
+
+
 def verify_incident(connection: Connection, incident: Incident, *, now_utc: datetime) -> bool:
     """Note that it is the seller's authorization and not Amazon; from now on its mails may go.
 

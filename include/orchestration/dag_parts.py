@@ -13,6 +13,7 @@ from airflow.sdk import Asset, CronTriggerTimetable, TriggerRule
 
 from include.orchestration.retry_policy import AmazonRetryPolicy
 from include.sellers.registry import MisconfiguredSeller, Seller
+from include.sellers.seller import DAG_TAG
 from include.settings import Settings
 
 OWNER = "data-engineering"
@@ -89,8 +90,8 @@ def nightly(entry: Seller | MisconfiguredSeller) -> CronTriggerTimetable:
 def tags(entry: Seller | MisconfiguredSeller) -> list[str]:
     """What the UI filters by."""
     if isinstance(entry, MisconfiguredSeller):
-        return ["amazon-orders", "misconfigured"]
-    return ["amazon-orders", f"region:{entry.region}"]
+        return [DAG_TAG, "misconfigured"]
+    return [DAG_TAG, f"region:{entry.region}"]
 
 
 def display_name(entry: Seller | MisconfiguredSeller) -> str:

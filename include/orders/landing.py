@@ -23,8 +23,13 @@ def page_url(raw_url: str, seller_id: str, window: Window, number: int) -> str:
     """
     bounds = (window.window_start_utc, window.window_end_utc)
     start, end = (bound.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ") for bound in bounds)
-    folder = UPath(raw_url) / "orders" / seller_id / f"{start}_{end}_{window.window_id}"
+    folder = UPath(seller_folder(raw_url, seller_id)) / f"{start}_{end}_{window.window_id}"
     return str(folder / f"page-{number:04d}.json.gz")
+
+
+def seller_folder(raw_url: str, seller_id: str) -> str:
+    """Name the folder that holds all of a seller's pages."""
+    return str(UPath(raw_url) / "orders" / seller_id)
 
 
 def write_page(url: str, body: bytes) -> None:

@@ -32,12 +32,11 @@ from include.reconnect import guards
 from include.reconnect.operator_pages import ROOT, TEMPLATES, overview_page, seller_page
 from include.reconnect.overview import read_history, read_overviews
 from include.sellers.registry import DAG_ID_PREFIX, Seller
-from include.sellers.seller import CONNECTION_ID_PREFIX
+from include.sellers.seller import CONNECTION_ID_PREFIX, DAG_TAG
 from include.settings import load_consent_settings, load_notification_settings, load_settings
 from include.warehouse.connection import Connection, connect, warehouse_errors
 
 log = logging.getLogger(__name__)
-DAG_TAG: Final = "amazon-orders"
 PAUSED_KNOWN_FOR_S: Final = 15.0
 HEADERS: Final = {
     "Content-Security-Policy": (

@@ -17,6 +17,7 @@ from include.sellers.regions import Region
 
 DAG_ID_PREFIX: Final = "amazon_orders__"
 CONNECTION_ID_PREFIX: Final = "amazon_seller_"
+DAG_TAG: Final = "amazon-orders"
 _MOST_PROBLEMS_TOLD: Final = 10
 _NIGHT_START_MINUTE: Final = 2 * 60
 _NIGHT_MINUTES: Final = 3 * 60

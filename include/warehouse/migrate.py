@@ -6,9 +6,11 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 
-from include.warehouse.connection import connect
+from include.warehouse.connection import Connection, connect
 
+MIGRATIONS = str(Path(__file__).parent / "migrations")
 MIGRATION_LOCK = "seller_orders/migrations"
 
 
@@ -24,6 +26,14 @@ def migrate(dsn: str) -> None:
     with connect(dsn) as connection:
         connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (MIGRATION_LOCK,))
         config = Config()
-        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        config.set_main_option("script_location", MIGRATIONS)
         config.attributes["dsn"] = dsn
         command.upgrade(config, "head")
+
+
+def is_newest(connection: Connection) -> bool:
+    """Tell whether every migration was applied."""
+    if connection.execute("SELECT to_regclass('ops.alembic_version')").fetchone() == (None,):
+        return False
+    applied = connection.execute("SELECT version_num FROM ops.alembic_version").fetchone()
+    return applied == (ScriptDirectory(MIGRATIONS).get_current_head(),)

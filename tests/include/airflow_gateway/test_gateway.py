@@ -242,3 +242,39 @@ def test_what_is_absent_is_neither_paused_nor_in_the_way_of_deleting(
     assert gateway.is_paused("nowhere") is None
     assert gateway.connection("nowhere") is None
     gateway.delete_connection("nowhere")
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_connections_are_found_by_their_beginning_page_by_page(
+    gateway: AirflowGateway, airflow: ScriptedServer
+) -> None:
+    ids = [f"amazon_seller_{number}" for number in range(120)]
+    airflow.say(200, {"connections": [{"connection_id": name} for name in ids[:100]]})
+    # Airflow's pattern is found anywhere in an id.
+    airflow.say(200, {"connections": [{"connection_id": name} for name in [*ids[100:], "old_amazon_seller_1"]]})
+    assert gateway.connection_ids("amazon_seller_") == set(ids)
+    assert [asked.query["offset"] for asked in airflow.asked[1:]] == ["0", "100"]
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_runs_that_wait_or_work_are_found_and_ended(gateway: AirflowGateway, airflow: ScriptedServer) -> None:
+    airflow.say(200, {"dag_runs": [{"dag_run_id": "nightly"}]})
+    airflow.say(404, {"detail": "no such DAG"})
+    airflow.say(200, {})
+    assert gateway.active_runs("amazon_orders__acme") == ["nightly"]
+    assert gateway.active_runs("nowhere") == []
+    gateway.end_run("amazon_orders__acme", "nightly")
+    ended = airflow.asked[-1]
+    assert (ended.method, ended.path) == ("PATCH", "/api/v2/dags/amazon_orders__acme/dagRuns/nightly")
+    assert json.loads(ended.body) == {"state": "failed"}
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_a_dag_is_paused_and_one_that_is_absent_is_in_nobodys_way(
+    gateway: AirflowGateway, airflow: ScriptedServer
+) -> None:
+    airflow.say(200, {})
+    airflow.say(404, {"detail": "no such DAG"})
+    gateway.pause("amazon_orders__acme")
+    assert json.loads(airflow.asked[-1].body) == {"is_paused": True}
+    gateway.pause("nowhere")

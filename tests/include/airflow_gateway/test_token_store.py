@@ -59,6 +59,14 @@ def test_a_secret_that_is_no_object_is_left_alone(secrets):
     assert secrets.get_secret_value(SecretId=NAME)["SecretString"] == "amazon_sp_seller://x"
 
 
+def test_a_forgotten_secret_is_gone_at_once_and_forgetting_none_is_fine(secrets):
+    _store(secrets)
+    tokens = SecretsManagerTokens("airflow/connections", lambda: secrets)
+    tokens.forget("amazon_seller_acme")
+    tokens.forget("amazon_seller_acme")
+    assert secrets.list_secrets(IncludePlannedDeletion=True)["SecretList"] == []
+
+
 @pytest.mark.parametrize(
     ("code", "error"), [("AccessDeniedException", SettingsError), ("ThrottlingException", TransportError)]
 )

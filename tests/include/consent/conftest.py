@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -15,66 +15,15 @@ from include.authorization.status import read_authorization
 from include.clock import utc_now
 from include.consent.completion import Result, receive
 from include.consent.means import Means
-from include.errors import SellerOrdersError
 from include.fake_amazon.server import RunningFake, serve_in_thread
 from include.sellers.registry import Seller
 from include.settings import ConsentSettings, NotificationSettings, Settings
 from include.warehouse.connection import Connection
+from tests.payloads.airflow_in_memory import Airflow
 from tests.payloads.consents import give_consent
 from tests.payloads.sellers import acme
 
 PUBLIC_BASE_URL = "http://127.0.0.1:8092"
-
-
-@dataclass
-class Airflow:
-    """Connections and runs in memory; raises `trouble` where a test wants it away.
-
-    Attributes:
-        stored: By Connection, the tokens written, in their order.
-        runs: DAG and run id, each once.
-        paused: DAGs that are.
-        trouble: What the next calls raise.
-        logins: By Connection, the id that stands in it.
-    """
-
-    stored: dict[str, list[str]] = field(default_factory=dict)
-    runs: list[tuple[str, str]] = field(default_factory=list)
-    paused: set[str] = field(default_factory=set)
-    trouble: SellerOrdersError | None = None
-    no_runs: SellerOrdersError | None = None
-    logins: dict[str, str] = field(default_factory=dict)
-
-    def store(self, connection_id: str, *, region: str, selling_partner_id: str, refresh_token: str) -> None:
-        self._fail()
-        assert region == "eu"
-        self.stored.setdefault(connection_id, []).append(refresh_token)
-        self.logins[connection_id] = selling_partner_id
-
-    def connection(self, connection_id: str) -> dict[str, Any] | None:
-        self._fail()
-        return {"login": self.logins[connection_id]} if connection_id in self.logins else None
-
-    def dag_ids(self, tag: str, *, paused: bool | None = None) -> set[str]:
-        self._fail()
-        return self.paused if paused else set()
-
-    def is_paused(self, dag_id: str) -> bool | None:
-        self._fail()
-        return dag_id in self.paused
-
-    def start_run(self, dag_id: str, run_id: str, note: str = "") -> bool:
-        self._fail()
-        if self.no_runs:
-            raise self.no_runs
-        if (dag_id, run_id) in self.runs:
-            return False
-        self.runs.append((dag_id, run_id))
-        return True
-
-    def _fail(self) -> None:
-        if self.trouble:
-            raise self.trouble
 
 
 @dataclass

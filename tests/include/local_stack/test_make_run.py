@@ -371,6 +371,42 @@ def test_no_secret_is_in_any_log(serving: Serving, machine: Machine):
         assert "Atza|" not in text, log
 
 
+def _said(machine: Machine, *arguments: str) -> tuple[int, str]:
+    with machine.start(*arguments) as process:
+        output, _ = process.communicate(timeout=PATIENCE_S)
+    return process.returncode, output
+
+
+def test_the_doctor_finds_everything_in_place_but_the_entry_that_is_broken(serving: Serving, machine: Machine):
+    code, output = _said(machine, "doctor")
+    wrong = [line for line in output.splitlines() if line.startswith("WRONG")]
+    assert (code, len(wrong)) == (1, 1), output
+    assert "typo_shop: region is 'europe'" in wrong[0]
+    for name in ("Warehouse", "Airflow", "DAGs", "Application", "Endpoints", "Clocks", "Mail"):
+        assert re.search(rf"^ok +{name} ", output, re.MULTILINE), output
+    assert machine.passwords()["ui"] not in output
+
+
+def test_a_seller_is_let_go_in_the_middle_of_a_run(serving: Serving, machine: Machine):
+    gateway, dag_id = machine.gateway(), "amazon_orders__sakura_kitchen"
+    with connect(machine.loader_dsn()) as loader:
+        loader.execute(
+            "UPDATE ops.quota_bucket SET tokens = 0, rate_per_s = 0.001, filled_utc = now()"
+            " WHERE seller_id = 'sakura_kitchen' AND operation = 'searchOrders'"
+        )
+        gateway.trigger_run(dag_id, "interrupted")
+        assert wait_until(lambda: gateway.run(dag_id, "interrupted")["state"] == "running", 60, interval_s=0.5)
+        code, output = _said(machine, "offboard", "sakura_kitchen", "--data", "delete")
+        assert code == 0, output
+        assert gateway.run(dag_id, "interrupted")["state"] == "failed"
+        assert gateway.is_paused(dag_id) is True
+        assert gateway.connection("amazon_seller_sakura_kitchen") is None
+        assert loader.execute("SELECT count(*) FROM amazon.orders WHERE seller_id = 'sakura_kitchen'").fetchone() == (
+            0,
+        )
+    assert not (machine.run_dir / "raw" / "orders" / "sakura_kitchen").exists()
+
+
 def test_after_a_kill_of_everything_the_next_run_is_right_again_and_ends_whole_on_ctrl_c(
     serving: Serving, machine: Machine
 ):

@@ -1,0 +1,69 @@
+"""What the product's own processes and commands are told of the stack they run in, as environment variables."""
+
+from __future__ import annotations
+
+import os
+
+from include.fake_amazon.client import FakeAmazonClient
+from include.local_stack.airflow_processes import UI_USER
+from include.local_stack.passwords import Passwords
+from include.settings import Settings, StackSettings
+
+
+def start_page_url(settings: StackSettings) -> str:
+    """Address of the sellers' start page."""
+    return f"http://127.0.0.1:{settings.start_page_port}"
+
+
+def register_application(amazon: FakeAmazonClient, settings: StackSettings) -> None:
+    """Enter our addresses at the fake Amazon, as a person does in the developer console."""
+    base_url = start_page_url(settings)
+    amazon.register_application(redirect_uris=[f"{base_url}/callback"], login_uri=f"{base_url}/login")
+
+
+def product_environment(
+    settings: StackSettings, passwords: Passwords, product: Settings, amazon: FakeAmazonClient | None, loader_dsn: str
+) -> dict[str, str]:
+    """Return the product's variables, those of a person's own left as they are where the stack has no say.
+
+    Raises:
+        TransportError: The fake Amazon, which knows what our application is called there, does not answer.
+    """
+    default_raw_url = f"file://{settings.run_dir / 'raw'}"
+    environment = {
+        "WAREHOUSE_DSN": loader_dsn,
+        "RAW_URL": product.raw_url if product.raw_url != Settings().raw_url else default_raw_url,
+        "SELLERS_FILE": str(product.sellers_file),
+        "AIRFLOW_API_URL": f"http://127.0.0.1:{settings.ui_port}",
+        "AIRFLOW_API_USER": UI_USER,
+        "AIRFLOW_API_PASSWORD": passwords.ui,
+    }
+    defaults = {
+        "SECRET_KEY": passwords.secret_key,
+        "PUBLIC_BASE_URL": start_page_url(settings),
+        "MAIL_FROM": "Seller Orders <orders@seller-orders.example>",
+        "OPERATOR_CONTACTS": "operators@seller-orders.example",
+    }
+    environment |= {name: os.environ.get(name) or value for name, value in defaults.items()}
+    if amazon:
+        environment |= _fake_amazons(amazon, settings, product)
+    return environment
+
+
+def _fake_amazons(amazon: FakeAmazonClient, settings: StackSettings, product: Settings) -> dict[str, str]:
+    address = f"http://127.0.0.1:{settings.fake_amazon_port}"
+    application = amazon.application()
+    return {
+        **{f"SPAPI_ENDPOINT_{region.upper()}": f"{address}/{region}" for region in product.spapi_endpoints},
+        "LWA_TOKEN_URL": f"{address}/auth/o2/token",
+        "RATE_SCALE": f"{settings.rate_scale:g}",
+        "SELLER_CENTRAL_URL": amazon.seller_central_url,
+        "AMAZON_APPLICATION_ID": application.application_id,
+        "AMAZON_CLIENT_ID": application.client_id,
+        "AMAZON_CLIENT_SECRET": application.client_secret,
+        # What happens at the fake Amazon is no real seller's or operator's business, whatever .env holds for a server.
+        "PUBLIC_BASE_URL": start_page_url(settings),
+        "MAIL_TRANSPORT": "",
+        "MAIL_CONNECTION_ID": "",
+        "OPERATOR_NOTIFIER": "",
+    }
