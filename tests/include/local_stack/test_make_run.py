@@ -6,14 +6,11 @@ kill everything, run once more.
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,16 +20,12 @@ import psycopg
 import pytest
 import requests
 
-from include.airflow_gateway.gateway import AirflowGateway
-from include.fake_amazon.client import FakeAmazonClient
-from include.local_stack.ports import free_port
-from include.local_stack.sessions import RUN_MARK
 from include.local_stack.waiting import wait_until
 from include.warehouse.connection import connect
+from tests.payloads.machine import PATIENCE_S, Machine, machine_in, read_until_it_serves
 
 pytestmark = [pytest.mark.airflow, pytest.mark.stack, pytest.mark.timeout(600)]
 
-PATIENCE_S = 300.0
 DEMO_SELLERS = {
     "nordlicht_kerzen",
     "harbour_goods",
@@ -52,103 +45,12 @@ BROKEN_ENTRY = """
 """
 
 
-@dataclass
-class Machine:
-    """A run folder, ports, and a sellers.yaml of its own."""
-
-    root: Path
-    folder: Path
-    environment: dict[str, str]
-    sessions: set[int] = field(default_factory=set)
-
-    @property
-    def run_dir(self) -> Path:
-        return self.folder / "run folder"
-
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "include.local_stack", *arguments],
-            cwd=self.root,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-
-    def run_once(self) -> tuple[int, str]:
-        with self.start("run", "--once") as process:
-            output, _ = process.communicate(timeout=PATIENCE_S)
-        return process.returncode, output
-
-    def summary(self) -> dict[str, dict]:
-        sellers = json.loads((self.run_dir / "summary.json").read_text())["sellers"]
-        return {seller["seller_id"]: seller for seller in sellers}
-
-    def passwords(self) -> dict[str, str]:
-        return json.loads((self.run_dir / "passwords.json").read_text())
-
-    def analyst_dsn(self) -> str:
-        return f"postgresql://analyst:{self.passwords()['analyst']}@127.0.0.1:{self.environment['WAREHOUSE_PORT']}/warehouse"
-
-    def loader_dsn(self) -> str:
-        return self.analyst_dsn().replace(
-            f"analyst:{self.passwords()['analyst']}", f"loader:{self.passwords()['loader']}"
-        )
-
-    def gateway(self) -> AirflowGateway:
-        return AirflowGateway(self.ui_url, "admin", self.passwords()["ui"])
-
-    @property
-    def ui_url(self) -> str:
-        return f"http://127.0.0.1:{self.environment['UI_PORT']}"
-
-    @property
-    def amazon(self) -> FakeAmazonClient:
-        return FakeAmazonClient(f"http://127.0.0.1:{self.environment['FAKE_AMAZON_PORT']}")
-
-    def processes(self) -> list[psutil.Process]:
-        """Everything that works on this run folder or was started by it."""
-        return [process for process in psutil.process_iter() if self._is_ours(process)]
-
-    def _is_ours(self, process: psutil.Process) -> bool:
-        record = self.run_dir / "processes.json"
-        if record.exists():
-            self.sessions |= {child["pid"] for child in json.loads(record.read_text())}
-        try:
-            environment = process.environ()
-            marks = (environment.get(RUN_MARK), environment.get("RUN_DIR"))
-            ours = str(self.run_dir) in marks or str(self.run_dir) in " ".join(process.cmdline())
-            # Airflow's processes rewrite their titles, which takes their environment with it; their session stays.
-            return ours or os.getsid(process.pid) in self.sessions
-        except (psutil.Error, OSError):
-            return False
-
-    def kill_everything(self) -> None:
-        for process in self.processes():
-            try:
-                process.kill()
-            except psutil.NoSuchProcess:
-                continue
-
-
 @pytest.fixture(scope="module")
 def machine(project_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     folder = tmp_path_factory.mktemp("machine")
     sellers = folder / "sellers.yaml"
     sellers.write_text((project_root / "include" / "sellers.yaml").read_text() + BROKEN_ENTRY)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
-    environment |= {
-        "RUN_DIR": str(folder / "run folder"),
-        "SELLERS_FILE": str(sellers),
-        "UI_PORT": str(free_port()),
-        "WAREHOUSE_PORT": str(free_port()),
-        "FAKE_AMAZON_PORT": str(free_port()),
-        "START_PAGE_PORT": str(free_port()),
-        "SMTP_PORT": str(free_port()),
-        "MAILS_PORT": str(free_port()),
-    }
-    machine = Machine(project_root, folder, environment)
+    machine = machine_in(folder, sellers)
     yield machine
     machine.kill_everything()
 
@@ -169,20 +71,11 @@ class Serving:
     output: str
 
 
-def _read_until_it_serves(process: subprocess.Popen[str]) -> str:
-    said: list[str] = []
-    for line in process.stdout or ():
-        said.append(line)
-        if "Ctrl-C ends everything" in line:
-            return "".join(said)
-    raise AssertionError("".join(said))
-
-
 @pytest.fixture(scope="module")
 def serving(machine: Machine, first_run: str) -> Iterator[Serving]:
     """The second run, which stays; it leaves with kill -9 of everything at once."""
     with machine.start("run") as process:
-        yield Serving(process, _read_until_it_serves(process))
+        yield Serving(process, read_until_it_serves(process))
         machine.kill_everything()
         process.kill()
 
@@ -426,7 +319,7 @@ def test_after_a_kill_of_everything_the_next_run_is_right_again_and_ends_whole_o
     assert wait_until(lambda: not machine.processes(), 10)
 
     with machine.start("run") as process:
-        _read_until_it_serves(process)
+        read_until_it_serves(process)
         assert machine.summary()["first_steps"]["orders"] == 1
         assert all(facts["amount_equal"] for facts in machine.summary().values())
         process.send_signal(signal.SIGINT)

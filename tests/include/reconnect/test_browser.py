@@ -5,12 +5,8 @@ Pictures of each page are kept in the folder that SCREENSHOTS names, else in the
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -26,21 +22,7 @@ from tests.payloads.clocks import HandClock
 
 pytestmark = pytest.mark.slow
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ID = ACME["id"]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("NO BROWSER: no Chromium is installed, so nobody has gone the seller's way in a browser")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -79,13 +61,6 @@ def site(tmp_path, amazon, warehouse_dsn, warehouse, monkeypatch) -> Iterator[Si
     site.notifications = NotificationSettings(public_base_url=base_url, secret_key="of this test")
     with serving(site, settings, site.notifications, consent):
         yield site
-
-
-@pytest.fixture
-def pictures(tmp_path) -> Path:
-    folder = Path(os.environ.get("SCREENSHOTS") or tmp_path / "screenshots")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def _context(chromium, **how):
