@@ -1,4 +1,4 @@
-"""Registers the operators' page: one entry in the navigation, one tab on each DAG; loaded on its first request."""
+"""Registers the operators' page (an entry in the navigation, a tab on each DAG) and, for laptops, the sellers' pages."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ from airflow.plugins_manager import AirflowPlugin
 
 from include.reconnect.lazy_app import LazyApp
 
+OPERATORS = LazyApp("include.reconnect.operators_app", "create_app")
+# Answers where PUBLIC_BASE_URL leads here.
+SELLERS = LazyApp("include.reconnect.mounted_app", "create_app")
+
 
 class SellerReconnectPlugin(AirflowPlugin):
-    """Two views of one small web application."""
+    """Small web applications, loaded on their first requests, and two views of the operators'."""
 
     name = "seller_orders_reconnect"
     fastapi_apps = [  # noqa: RUF012 - Airflow reads plain lists
-        {
-            "app": LazyApp("include.reconnect.operators_app", "create_app"),
-            "url_prefix": "/seller-orders",
-            "name": "Amazon sellers",
-        }
+        {"app": OPERATORS, "url_prefix": "/seller-orders", "name": "Amazon sellers"},
+        {"app": SELLERS, "url_prefix": "/seller-consent", "name": "Amazon sellers' own pages"},
     ]
     external_views = [  # noqa: RUF012
         {

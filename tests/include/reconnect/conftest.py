@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +26,9 @@ from include.reconnect.consent_app import create_app, make_server
 from include.settings import ConsentSettings, NotificationSettings, Settings
 from include.warehouse.connection import Connection
 from tests.payloads.clocks import HandClock
+
+# Of Airflow's simple auth manager, the least first.
+ROLES = ("anonymous", "viewer", "user", "op", "admin")
 
 SECRET_KEY = "planted-key-Zq81"
 PUBLIC_BASE_URL = "https://orders.example.com"
@@ -234,3 +238,29 @@ def stands(warehouse: Connection) -> Callable[..., None]:
         )
 
     return write
+
+
+@pytest.fixture(scope="session")
+def api():
+    """Airflow's own application with our plugin in it, and a token of each role."""
+    from airflow.utils.db import initdb
+
+    initdb()
+    home = Path(os.environ["AIRFLOW_HOME"])
+    passwords = {role: role for role in ROLES[1:]}
+    (home / "roles.json").write_text(json.dumps(passwords))
+    os.environ["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"] = ",".join(f"{role}:{role}" for role in ROLES[1:])
+    os.environ["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"] = str(home / "roles.json")
+    os.environ["AIRFLOW__API_AUTH__JWT_SECRET"] = (
+        "of this test, and long enough for its algorithm, which wants 64 bytes"
+    )
+    from airflow.api_fastapi.app import create_app as create_airflow
+    from starlette.testclient import TestClient
+
+    with TestClient(create_airflow(), base_url="http://airflow.example", follow_redirects=False) as client:
+        tokens = {}
+        for role in ROLES[1:]:
+            answer = client.post("/auth/token", json={"username": role, "password": role})
+            assert answer.status_code == 201, answer.text
+            tokens[role] = answer.json()["access_token"]
+        yield client, tokens

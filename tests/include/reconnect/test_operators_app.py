@@ -13,6 +13,7 @@ import yaml
 from include.authorization.status import read_authorization, record_authorized, record_good
 from include.sellers.registry import load_sellers
 from include.warehouse.connection import Connection
+from tests.include.reconnect.conftest import ROLES
 
 pytestmark = pytest.mark.airflow
 
@@ -29,37 +30,6 @@ SELLERS = [
     {**ENTRY, "id": "own_app", "name": "Own App", "authorization": "private"},
     {**ENTRY, "id": "newcomer", "name": "Newcomer", "region": "na", "marketplaces": ["US"]},
 ]
-ROLES = ("anonymous", "viewer", "user", "op", "admin")
-
-
-@pytest.fixture(scope="module")
-def api():
-    """Airflow's own application with our plugin in it, and a token of each role."""
-    import json
-    import os
-    from pathlib import Path
-
-    from airflow.utils.db import initdb
-
-    initdb()
-    home = Path(os.environ["AIRFLOW_HOME"])
-    passwords = {role: role for role in ROLES[1:]}
-    (home / "roles.json").write_text(json.dumps(passwords))
-    os.environ["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"] = ",".join(f"{role}:{role}" for role in ROLES[1:])
-    os.environ["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"] = str(home / "roles.json")
-    os.environ["AIRFLOW__API_AUTH__JWT_SECRET"] = (
-        "of this test, and long enough for its algorithm, which wants 64 bytes"
-    )
-    from airflow.api_fastapi.app import create_app
-    from starlette.testclient import TestClient
-
-    with TestClient(create_app(), base_url="http://airflow.example", follow_redirects=False) as client:
-        tokens = {}
-        for role in ROLES[1:]:
-            answer = client.post("/auth/token", json={"username": role, "password": role})
-            assert answer.status_code == 201, answer.text
-            tokens[role] = answer.json()["access_token"]
-        yield client, tokens
 
 
 @pytest.fixture
