@@ -1,4 +1,4 @@
-"""Registers the operators' page (an entry in the navigation, a tab on each DAG) and, for laptops, the sellers' pages."""
+"""Registers the operators' page (navigation and a tab on each DAG) and, for laptops, the sellers' pages."""
 
 from __future__ import annotations
 
