@@ -240,6 +240,7 @@ def _store(connection: Connection, consent: Consent, means: Means) -> Result | N
                 authorized_utc=consent.authorized_utc or means.now(),
                 now_utc=means.now(),
                 paused=paused[entry.seller_id],
+                denied=bool(account.denied),
             )
             remember_account(
                 connection,

@@ -80,6 +80,7 @@ def _seller_facts(
         was_refused=incident.error_class == REFUSED,
         is_first=incident.error_class == RENEWED and incident.generation == 1,
         is_paused=bool(message.facts.get("paused")),
+        is_denied=bool(message.facts.get("denied")),
     )
 
 

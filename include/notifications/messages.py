@@ -81,6 +81,7 @@ class SellerFacts:
         was_refused: RECONNECTED: whether Amazon had refused, so that orders are missing; else it was renewed in time.
         is_first: RECONNECTED: whether the shop had never been connected before.
         is_paused: RECONNECTED: whether our nightly run of this shop is switched off.
+        is_denied: RECONNECTED: whether Amazon, for all the permission, does not hand the orders out.
     """
 
     shop_name: str
@@ -100,6 +101,7 @@ class SellerFacts:
     was_refused: bool = True
     is_first: bool = False
     is_paused: bool = False
+    is_denied: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,6 +67,7 @@ def renewed(
     authorized_utc: datetime,
     now_utc: datetime,
     paused: bool = False,
+    denied: bool = False,
 ) -> Authorization:
     """Note a consent whose token is stored: all that `connected` notes, the day it was given, and one closing letter.
 
@@ -79,11 +80,12 @@ def renewed(
         authorized_utc: When Amazon gave it.
         now_utc: The present.
         paused: Whether the seller's DAG is paused, which the letter says then.
+        denied: Whether Amazon accepts the token and shows nothing all the same; the letter says so too.
 
     Returns:
         The authorization as it stands now.
     """
-    facts = {"paused": True} if paused else None
+    facts = {name: True for name, holds in (("paused", paused), ("denied", denied)) if holds} or None
     with connection.transaction():
         before = read_authorization(connection, seller.seller_id, locked=True)
         told = [

@@ -94,6 +94,16 @@ def test_what_an_operator_confirms_goes_on(desk):
     assert desk.standing().store_names == ["Acme"]
 
 
+def test_an_account_that_amazon_shows_nothing_of_is_confirmed_first_and_its_letter_promises_no_orders(desk):
+    denial = b'{"errors":[{"code":"Unauthorized","message":"Access to requested resource is denied.","details":""}]}'
+    desk.amazon.client.fail_next("getMarketplaceParticipations", status=403, body=denial, times=20)
+    first = desk.consent()
+    assert first.outcome is Outcome.CONFIRMING
+    assert confirm(desk.warehouse, first.consent_id, desk.means, by="ops").outcome is Outcome.DONE
+    facts = desk.warehouse.execute("SELECT facts FROM ops.outbox WHERE kind = 'reconnected'").fetchall()
+    assert facts == [({"denied": True},)]
+
+
 def test_an_account_that_another_entry_holds_is_confirmed_first_and_then_renews_both(desk):
     desk.consent()
     first = desk.consent("other", account_of="acme")

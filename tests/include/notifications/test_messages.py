@@ -337,8 +337,14 @@ def test_the_thanks_say_since_when_orders_flow_and_what_is_being_fetched():
 
 @pytest.mark.parametrize(
     "facts",
-    [FACTS, replace(FACTS, was_refused=False), replace(FACTS, is_first=True), replace(FACTS, is_paused=True)],
-    ids=["refused", "in time", "first", "paused"],
+    [
+        FACTS,
+        replace(FACTS, was_refused=False),
+        replace(FACTS, is_first=True),
+        replace(FACTS, is_paused=True),
+        replace(FACTS, is_denied=True),
+    ],
+    ids=["refused", "in time", "first", "paused", "denied"],
 )
 def test_the_thanks_say_until_when_the_permission_lasts_where_that_is_known(facts: SellerFacts):
     for language, until in (("de", "bis zum 21. November 2026"), ("en", "until 21 November 2026")):
@@ -359,6 +365,16 @@ def test_a_seller_who_renewed_in_time_reads_of_nothing_that_was_missing(language
         SellerMail.RECONNECTED, language, replace(facts, missing_since_utc=None, is_paused=is_paused)
     )
     assert wholly == seller_letter(SellerMail.RECONNECTED, language, facts)
+
+
+@each_language
+@pytest.mark.parametrize("was_refused", [True, False])
+def test_a_seller_whose_orders_amazon_holds_back_is_not_told_that_they_flow(language: Language, was_refused: bool):
+    facts = replace(FACTS, was_refused=was_refused, is_denied=True)
+    for words in both(seller_letter(SellerMail.RECONNECTED, language, facts)):
+        assert {"de": "noch nicht heraus", "en": "does not hand us"}[language] in words
+        assert not re.search("ruft Seller Orders|darf Seller Orders|has been loading|go on loading", words)
+        assert ({"de": "auch was gefehlt hat", "en": "what has been missing too"}[language] in words) is was_refused
 
 
 @each_language
@@ -562,6 +578,7 @@ seller_facts = st.builds(
     was_refused=st.booleans(),
     is_first=st.booleans(),
     is_paused=st.booleans(),
+    is_denied=st.booleans(),
     link_days=days,
     link_ends_utc=st.none() | instants,
 )
