@@ -146,5 +146,5 @@ class OtherBrowserError(ConsentError):
         self.seller_id = seller_id
 
 
-class SellerMismatchError(ConsentError):
-    """Raised when the consent is of another Amazon account than the seller's."""
+class TokenUnreadableError(ConsentError):
+    """Raised when a refresh token on its way was sealed under another SECRET_KEY; the seller starts again."""

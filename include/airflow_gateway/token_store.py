@@ -25,6 +25,9 @@ class TokenStore(Protocol):
             SettingsError: It refuses us (operators act).
         """
 
+    def account_of(self, connection_id: str) -> str:
+        """Return the selling partner id that stands beside a token, "" where there is none. Raises as `store` does."""
+
     def forget(self, connection_id: str) -> None:
         """Delete a token for good; none is fine. Raises as `store` does."""
 
@@ -41,6 +44,10 @@ class AirflowTokens:
         if selling_partner_id:
             fields["login"] = selling_partner_id
         self._airflow.put_connection(connection_id, fields)
+
+    def account_of(self, connection_id: str) -> str:
+        """Read the Connection's login."""
+        return str((self._airflow.connection(connection_id) or {}).get("login") or "")
 
     def forget(self, connection_id: str) -> None:
         """Delete the Connection."""
@@ -74,6 +81,12 @@ class SecretsManagerTokens:
                 client.create_secret(Name=name, SecretString=text)
             else:
                 client.put_secret_value(SecretId=name, SecretString=text)
+
+    def account_of(self, connection_id: str) -> str:
+        """Read the login in the secret."""
+        name = f"{self._prefix}/{connection_id}"
+        with self._asking(name):
+            return str((self._read(name) or {}).get("login") or "")
 
     def forget(self, connection_id: str) -> None:
         """Delete the secret at once; Amazon's days to change one's mind would keep the token alive."""

@@ -253,6 +253,19 @@ def unfinished(connection: Connection, seller_id: str | None = None) -> list[Con
     return _select(connection, "step IN ('kept', 'stored') AND seller_id = %s", (seller_id,))
 
 
+def in_hand(connection: Connection) -> set[str]:
+    """Return the sellers who have done their part: a token of theirs is kept, or waits for an operator."""
+    rows = connection.execute("SELECT DISTINCT seller_id FROM ops.consent WHERE step IN ('kept', 'confirming')")
+    return {str(row[0]) for row in rows.fetchall()}
+
+
+def of_browser(connection: Connection, state: str, browser: str) -> Consent | None:
+    """Return the consent whose value this browser was given, also once it is used."""
+    query = f"SELECT {COLUMNS} FROM ops.consent WHERE state_hash = %s AND browser_hash = %s"  # noqa: S608 - our names
+    row = connection.execute(query, (_hash(state), _hash(browser))).fetchone()
+    return _consent(row) if row else None
+
+
 def forget_unfinished(connection: Connection, *, now_utc: datetime) -> None:
     """Delete what was started and never came to a token."""
     connection.execute(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -77,6 +78,25 @@ def read_authorization(connection: Connection, seller_id: str, *, locked: bool =
     if row is None:
         return Authorization(seller_id, Status.NEVER_CONNECTED, None, "", None, None, None, 0, "")
     return _authorization(row)
+
+
+@contextmanager
+def authorization_locks(connection: Connection, seller_ids: Sequence[str]) -> Iterator[None]:
+    """Hold the authorizations of sellers, waiting for whoever holds one: whose token a Connection gets is decided once.
+
+    Not the lock of `warehouse.connection.seller_lock`, which a run may hold for hours.
+    """
+    keys = [f"seller_orders/authorization/{seller_id}" for seller_id in sorted(seller_ids)]
+    with ExitStack() as held:
+        for key in keys:
+            connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (key,))
+            held.callback(_unlock, connection, key)
+        yield
+
+
+def _unlock(connection: Connection, key: str) -> None:
+    if not connection.closed:
+        connection.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (key,))
 
 
 def first_seen(connection: Connection, seller_id: str, *, now_utc: datetime | None = None) -> None:

@@ -8,7 +8,7 @@ import hmac
 
 from cryptography.fernet import Fernet, InvalidToken
 
-from include.errors import SettingsError
+from include.errors import SettingsError, TokenUnreadableError
 
 
 def seal(refresh_token: str, secret_key: str) -> str:
@@ -24,14 +24,14 @@ def unseal(sealed: str, secret_key: str) -> str:
     """Decrypt what `seal` made.
 
     Raises:
-        SettingsError: There is no key, or it is another than the token was sealed with.
+        SettingsError: There is no key.
+        TokenUnreadableError: It is another than the token was sealed with.
     """
     try:
         return _fernet(secret_key).decrypt(sealed.encode()).decode()
     except InvalidToken:
-        raise SettingsError(
-            "SECRET_KEY is not the one that a waiting refresh token was sealed with.",
-            remedy="Put the earlier key back until the consent is finished, or let the seller start again.",
+        raise TokenUnreadableError(
+            "SECRET_KEY is not the one that a waiting refresh token was sealed with; the seller starts again."
         ) from None
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from include.authorization.credentials import SellerCredentials
 from include.authorization.seller_client import open_seller_client
-from include.authorization.status import read_authorizations
+from include.authorization.status import Authorization, read_authorizations
 from include.authorization.validate import validate_authorization
 from include.consent.means import Means
 from include.errors import AccessDeniedError
@@ -53,29 +54,41 @@ def probe(seller: Seller, refresh_token: str, means: Means) -> Account:
     return Account("", seen.marketplace_ids, seen.store_names)
 
 
-def doubt(connection: Connection, seller: Seller, account: Account, means: Means) -> str:
-    """Say why an operator should look before this account's token is used for this seller; "" where all fits."""
+def doubts(connection: Connection, entries: Sequence[Seller], account: Account, means: Means) -> str:
+    """Say why an operator should look before an account's token is used, and for whom; "" where all fits.
+
+    Args:
+        connection: The warehouse.
+        entries: Everybody whose Connection would get the token.
+        account: As Amazon shows it.
+        means: The sellers, and what is stored.
+    """
+    if account.denied:
+        reasons = [f"Amazon accepts the token but shows nothing of the account ({account.denied})."]
+    else:
+        reasons = [f"{e.seller_id}: {why}" for e in entries for why in _doubts_of(connection, e, account, means)]
+    if not reasons:
+        return ""
+    return " ".join([*reasons, f"Confirming stores it for {', '.join(entry.seller_id for entry in entries)}."])
+
+
+def _doubts_of(connection: Connection, seller: Seller, account: Account, means: Means) -> Iterator[str]:
     known = read_authorizations(connection)
     mine = known.get(seller.seller_id)
-    if account.denied:
-        return f"Amazon accepts the token but shows nothing of the account ({account.denied})."
     if mine and mine.store_names and account.store_names and not set(mine.store_names) & set(account.store_names):
-        return f"The shop was called {_list(mine.store_names)}; this account's is called {_list(account.store_names)}."
+        yield f"The shop was called {_list(mine.store_names)}; this account's is called {_list(account.store_names)}."
     if mine and set(mine.marketplace_ids) - set(account.marketplace_ids):
-        return "This account does not take part in every marketplace that the seller took part in."
-    if not set(seller.marketplace_ids) & set(account.marketplace_ids):
-        return "This account takes part in none of the seller's marketplaces."
+        yield "This account does not take part in every marketplace that the seller took part in."
+    elif not set(seller.marketplace_ids) & set(account.marketplace_ids):
+        yield "This account takes part in none of the seller's marketplaces."
     if account.selling_partner_id and not (mine and mine.selling_partner_id):
-        return _doubt_of_new(connection, seller, account, means)
-    return ""
+        yield from _doubts_of_new(known, seller, account, means)
 
 
-def _doubt_of_new(connection: Connection, seller: Seller, account: Account, means: Means) -> str:
+def _doubts_of_new(known: Mapping[str, Authorization], seller: Seller, account: Account, means: Means) -> Iterator[str]:
     """What speaks against learning this account as the seller's."""
-    stored = means.airflow.connection(seller.connection_id) or {}
-    if stored.get("login") not in (None, "", account.selling_partner_id):
-        return f"The Connection {seller.connection_id} names another selling partner id than the account's."
-    known = read_authorizations(connection)
+    if means.tokens.account_of(seller.connection_id) not in ("", account.selling_partner_id):
+        yield f"The Connection {seller.connection_id} names another selling partner id than the account's."
     for entry in means.sellers().values():
         other = known.get(entry.seller_id)
         if (
@@ -84,8 +97,7 @@ def _doubt_of_new(connection: Connection, seller: Seller, account: Account, mean
             and other
             and other.selling_partner_id == account.selling_partner_id
         ):
-            return f"The entry {entry.seller_id} holds this account already."
-    return ""
+            yield f"The entry {entry.seller_id} holds this account already."
 
 
 def _list(names: object) -> str:

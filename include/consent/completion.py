@@ -1,9 +1,7 @@
 """The steps from a code to a stored authorization; each is committed by itself, and a crash after any is finished.
 
 `returned` -> code exchanged -> `kept` (sealed) -> probed -> Connections written -> `stored` -> runs started -> `done`.
-The probe comes before the Connection, so that no token of a foreign account ever gets there: whoever comes back from
-Amazon can write another account's id into the address. Before `kept` there is nothing to finish: the seller starts
-again.
+Before `kept` there is nothing to finish: the seller starts again.
 """
 
 from __future__ import annotations
@@ -11,12 +9,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from datetime import timedelta
+from typing import Final
 
 from include.authorization import consent_state
 from include.authorization.consent_state import Consent, Purpose
-from include.authorization.fingerprint import fingerprint, is_another_token
 from include.authorization.lwa import exchange_code
 from include.authorization.status import (
     GOOD,
@@ -24,62 +21,30 @@ from include.authorization.status import (
     read_authorization,
     read_authorizations,
     record_refused,
-    remember_account,
 )
-from include.authorization.token_seal import seal, unseal
-from include.consent.account import Account, doubt, probe
+from include.authorization.token_seal import seal
 from include.consent.means import Means
+from include.consent.outcome import Outcome, Result, refuse
+from include.consent.storing import nothing_to_confirm, start_runs, store
 from include.errors import (
     ApplicationCredentialsError,
     AuthorizationCodeExpiredError,
     ContractError,
     OperatorActionError,
-    ReauthorizationRequiredError,
     SellerOrdersError,
+    SettingsError,
     TransientError,
 )
 from include.notifications.failures import operators_of, tell_operators
-from include.notifications.incidents import close_incident, open_incident, open_incidents
-from include.notifications.lookout import WATCH
-from include.notifications.meanings import APPLICATION, CONSENT_TO_CONFIRM, class_of
-from include.notifications.recovery import renewed
+from include.notifications.incidents import open_incident, open_incidents
+from include.notifications.meanings import REFUSED, class_of
+from include.notifications.outbox import owe
 from include.sellers.registry import Seller
 from include.warehouse.connection import Connection
 
 log = logging.getLogger(__name__)
-RUN_ID_PREFIX = "reconnected__"
-
-
-class Outcome(StrEnum):
-    """What became of a consent, in the words of the page that tells."""
-
-    DONE = "done"
-    VERIFYING = "verifying"
-    CONFIRMING = "confirming"
-    WRONG_ACCOUNT = "wrong_account"
-    CODE_EXPIRED = "code_expired"
-    AMAZON_AWAY = "amazon_away"
-    UNKNOWN_ACCOUNT = "unknown_account"
-    NOT_POSSIBLE = "not_possible"
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """An outcome and what belongs to it.
-
-    Attributes:
-        outcome: What became of it.
-        consent_id: Of what.
-        seller_ids: Every entry that was renewed by it.
-        paused: The DAGs among theirs that are paused.
-        run_id: What the runs it started are called.
-    """
-
-    outcome: Outcome
-    consent_id: int
-    seller_ids: tuple[str, ...] = ()
-    paused: tuple[str, ...] = ()
-    run_id: str = ""
+# Whatever stood in the way for so long will not pass by itself; the seller starts again.
+GIVEN_UP_AFTER: Final = timedelta(days=3)
 
 
 def receive(connection: Connection, consent: Consent, code: str, means: Means) -> Result:
@@ -93,7 +58,7 @@ def receive(connection: Connection, consent: Consent, code: str, means: Means) -
     """
     seller, refused = _whose(connection, consent, means)
     if seller is None:
-        return _refuse(connection, consent, refused, means)
+        return refuse(connection, consent, refused, means)
     try:
         refresh_token = exchange_code(
             code,
@@ -104,13 +69,13 @@ def receive(connection: Connection, consent: Consent, code: str, means: Means) -
             timeout_s=means.settings.http_timeout_s,
         )
     except AuthorizationCodeExpiredError:
-        return _refuse(connection, consent, Outcome.CODE_EXPIRED, means)
+        return refuse(connection, consent, Outcome.CODE_EXPIRED, means)
     except ApplicationCredentialsError as refusal:
-        _tell(connection, None, refusal, means)
-        return _refuse(connection, consent, Outcome.NOT_POSSIBLE, means)
+        _tell(connection, seller.seller_id, _of_this_service(refusal), means)
+        return refuse(connection, consent, Outcome.NOT_POSSIBLE, means)
     except (TransientError, ContractError) as trouble:
         log.warning("consent %s: the code could not be exchanged: %s", consent.consent_id, trouble)
-        return _refuse(connection, consent, Outcome.AMAZON_AWAY, means)
+        return refuse(connection, consent, Outcome.AMAZON_AWAY, means)
     consent_state.keep(
         connection,
         consent.consent_id,
@@ -149,12 +114,18 @@ def confirm(connection: Connection, consent_id: int, means: Means, *, by: str) -
 
 
 def discard(connection: Connection, consent_id: int, means: Means, *, by: str) -> None:
-    """End a consent whose account an operator does not know; its token is forgotten."""
+    """End a consent whose account an operator does not know; a seller who lapsed is asked by mail once more."""
     consent = consent_state.read_consent(connection, consent_id)
-    if consent and consent.step == "confirming":
-        with connection.transaction():
-            consent_state.end(connection, consent_id, "refused", now_utc=means.now(), why=f"discarded by {by}")
-            _nothing_to_confirm(connection, consent.seller_id, means)
+    if consent is None or consent.step != "confirming":
+        return
+    seller = means.sellers().get(consent.seller_id)
+    with connection.transaction():
+        consent_state.end(connection, consent_id, "refused", now_utc=means.now(), why=f"discarded by {by}")
+        nothing_to_confirm(connection, consent.seller_id, means)
+        for incident in open_incidents(connection, consent.seller_id, REFUSED):
+            contacts = seller.contacts if seller else ()
+            kind = f"reconnect_{consent_id}"
+            owe(connection, incident.incident_id, kind, "seller", contacts, now_utc=means.now())
 
 
 def finish(connection: Connection, consent_id: int, means: Means) -> Result:
@@ -166,10 +137,10 @@ def finish(connection: Connection, consent_id: int, means: Means) -> Result:
         if not is_alone:
             return Result(Outcome.VERIFYING, consent_id)
         try:
-            stopped = _store(connection, consent, means) if consent.step == "kept" else None
+            stopped = store(connection, consent, means) if consent.step == "kept" else None
             consent = consent_state.read_consent(connection, consent_id) or consent
             if consent.step == "stored":
-                _start_runs(connection, consent, means)
+                start_runs(connection, consent, means)
         except (TransientError, ContractError, OperatorActionError) as trouble:
             return _put_off(connection, consent, trouble, means)
     return stopped or _result(consent, means)
@@ -178,7 +149,7 @@ def finish(connection: Connection, consent_id: int, means: Means) -> Result:
 def _result(consent: Consent, means: Means) -> Result:
     if consent.step in ("stored", "done"):
         paused = _paused(consent.seller_ids, means)
-        return Result(Outcome.DONE, consent.consent_id, tuple(consent.seller_ids), paused, _run_id(consent.consent_id))
+        return Result(Outcome.DONE, consent.consent_id, tuple(consent.seller_ids), paused)
     return Result(Outcome.CONFIRMING if consent.step == "confirming" else Outcome.CODE_EXPIRED, consent.consent_id)
 
 
@@ -201,133 +172,42 @@ def _whose(connection: Connection, consent: Consent, means: Means) -> tuple[Sell
     return seller, Outcome.WRONG_ACCOUNT
 
 
-def _store(connection: Connection, consent: Consent, means: Means) -> Result | None:
-    """From `kept` to `stored`; a result where it goes no further."""
-    seller = means.sellers().get(consent.seller_id)
-    if seller is None:
-        return _refuse(connection, consent, Outcome.UNKNOWN_ACCOUNT, means)
-    refresh_token = unseal(consent.sealed_token, means.settings.secret_key)
-    mark = fingerprint(refresh_token, means.settings.secret_key)
-    standing = read_authorization(connection, seller.seller_id)
-    if standing.generation > consent.generation and is_another_token(standing.token_fingerprint, mark):
-        # Somebody was quicker with a later consent; an older token must not replace its token.
-        return _refuse(connection, consent, Outcome.DONE, means, why="a newer authorization is stored")
-    try:
-        account = probe(seller, refresh_token, means)
-    except ReauthorizationRequiredError as refusal:
-        log.warning("consent %s: its token is refused already: %s", consent.consent_id, refusal)
-        return _refuse(connection, consent, Outcome.CODE_EXPIRED, means, why="Amazon refuses this token already")
-    account = replace(account, selling_partner_id=consent.selling_partner_id)
-    why = "" if consent.confirmed_by else doubt(connection, seller, account, means)
-    if why:
-        _ask_operators(connection, consent, seller, why, means)
-        return Result(Outcome.CONFIRMING, consent.consent_id)
-    entries = _entries_of(connection, seller, account, means)
-    for entry in entries:
-        means.tokens.store(
-            entry.connection_id,
-            region=entry.region,
-            selling_partner_id=account.selling_partner_id,
-            refresh_token=refresh_token,
-        )
-    paused = {entry.seller_id: bool(means.airflow.is_paused(entry.dag_id)) for entry in entries}
-    with connection.transaction():
-        for entry in entries:
-            renewed(
-                connection,
-                entry,
-                mark,
-                authorized_utc=consent.authorized_utc or means.now(),
-                now_utc=means.now(),
-                paused=paused[entry.seller_id],
-                denied=bool(account.denied),
-            )
-            remember_account(
-                connection,
-                entry.seller_id,
-                selling_partner_id=account.selling_partner_id,
-                marketplace_ids=account.marketplace_ids,
-                store_names=account.store_names,
-            )
-        _nothing_to_confirm(connection, seller.seller_id, means)
-        consent_state.note_stored(connection, consent.consent_id, [entry.seller_id for entry in entries])
-    return None
-
-
-def _entries_of(connection: Connection, seller: Seller, account: Account, means: Means) -> list[Seller]:
-    """The seller, and every other entry of the same account and region: they share one authorization."""
-    known = read_authorizations(connection)
-    return [
-        entry
-        for entry in means.sellers().values()
-        if entry.seller_id == seller.seller_id
-        or (
-            account.selling_partner_id
-            and entry.region == seller.region
-            and entry.authorization == seller.authorization == "public"
-            and entry.seller_id in known
-            and known[entry.seller_id].selling_partner_id == account.selling_partner_id
-        )
-    ]
-
-
-def _start_runs(connection: Connection, consent: Consent, means: Means) -> None:
-    sellers = means.sellers()
-    for seller_id in consent.seller_ids:
-        if seller_id in sellers:
-            means.airflow.start_run(sellers[seller_id].dag_id, _run_id(consent.consent_id), "The authorization is new")
-    # It sends the closing letters.
-    means.airflow.start_run(WATCH, _run_id(consent.consent_id))
-    consent_state.end(connection, consent.consent_id, "done", now_utc=means.now())
-
-
-def _ask_operators(connection: Connection, consent: Consent, seller: Seller, why: str, means: Means) -> None:
-    with connection.transaction():
-        consent_state.await_confirmation(connection, consent.consent_id, why)
-        incident, _ = open_incident(
-            connection,
-            seller.seller_id,
-            CONSENT_TO_CONFIRM,
-            now_utc=means.now(),
-            facts={"remedy": "Confirm or discard it on the seller's page in Airflow."},
-        )
-        tell_operators(
-            connection,
-            incident,
-            operators_of(means.notifications),
-            now_utc=means.now(),
-            facts={"details": [("Why", why)]},
-        )
-
-
-def _nothing_to_confirm(connection: Connection, seller_id: str, means: Means) -> None:
-    for incident in open_incidents(connection, seller_id, CONSENT_TO_CONFIRM):
-        close_incident(connection, incident, now_utc=means.now())
+def _of_this_service(refusal: ApplicationCredentialsError) -> SettingsError:
+    """The application is refused with the credentials of whoever serves the pages; the tasks have their own."""
+    return SettingsError(
+        "Amazon refuses AMAZON_CLIENT_ID and AMAZON_CLIENT_SECRET of the start page; a seller came back in vain.",
+        remedy="Give the start page the client id and secret of amazon_application, restart it, then invite the"
+        " seller to press the button again.",
+        code=refusal.code,
+        amazon_said=refusal.amazon_said,
+        request_id=refusal.request_id,
+    )
 
 
 def _put_off(connection: Connection, consent: Consent, trouble: SellerOrdersError, means: Means) -> Result:
     """The token is safe; the watch and the next validate go on."""
     log.warning("consent %s goes on later: %s", consent.consent_id, trouble)
-    if consent.step == "kept":
-        read_authorization(connection, consent.seller_id, locked=True)
-        record_refused(connection, consent.seller_id, Status.VERIFYING, trouble.amazon_said, now_utc=means.now())
-        if isinstance(trouble, OperatorActionError | ContractError):
-            _tell(connection, consent.seller_id, trouble, means)
+    if consent.step != "kept":
+        return Result(Outcome.VERIFYING, consent.consent_id)
+    is_ours = isinstance(trouble, OperatorActionError | ContractError)
+    if is_ours:
+        _tell(connection, consent.seller_id, trouble, means)
+    # Whoever pasted it stands before the page and can paste another.
+    if (is_ours and consent.purpose is Purpose.PASTE) or means.now() - consent.started_utc > GIVEN_UP_AFTER:
+        return refuse(connection, consent, Outcome.NOT_POSSIBLE, means, why=str(trouble))
+    with connection.transaction():
+        standing = read_authorization(connection, consent.seller_id, locked=True)
+        if standing.status not in GOOD:
+            record_refused(connection, consent.seller_id, Status.VERIFYING, trouble.amazon_said, now_utc=means.now())
     return Result(Outcome.VERIFYING, consent.consent_id)
 
 
-def _tell(connection: Connection, seller_id: str | None, trouble: SellerOrdersError, means: Means) -> None:
-    error_class = APPLICATION if seller_id is None else class_of(trouble)
-    facts = {"code": trouble.code, "amazon_said": trouble.amazon_said, "remedy": trouble.remedy or str(trouble)}
+def _tell(connection: Connection, seller_id: str, trouble: SellerOrdersError, means: Means) -> None:
+    facts = {"code": trouble.code, "amazon_said": trouble.amazon_said, "remedy": str(trouble)}
     with connection.transaction():
-        incident, is_new = open_incident(connection, seller_id, error_class, now_utc=means.now(), facts=facts)
+        incident, is_new = open_incident(connection, seller_id, class_of(trouble), now_utc=means.now(), facts=facts)
         if is_new:
             tell_operators(connection, incident, operators_of(means.notifications), now_utc=means.now())
-
-
-def _refuse(connection: Connection, consent: Consent, outcome: Outcome, means: Means, *, why: str = "") -> Result:
-    consent_state.end(connection, consent.consent_id, "refused", now_utc=means.now(), why=why or outcome.value)
-    return Result(outcome, consent.consent_id)
 
 
 def _paused(seller_ids: list[str], means: Means) -> tuple[str, ...]:
@@ -338,10 +218,6 @@ def _paused(seller_ids: list[str], means: Means) -> tuple[str, ...]:
     except SellerOrdersError as trouble:
         log.warning("Whether a DAG is paused cannot be told: %s", trouble)
         return ()
-
-
-def _run_id(consent_id: int) -> str:
-    return f"{RUN_ID_PREFIX}{consent_id}"
 
 
 @contextmanager

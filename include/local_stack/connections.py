@@ -60,7 +60,7 @@ def _application(amazon: FakeAmazonClient) -> dict[str, Any]:
         "description": "The application at the fake Amazon of this machine",
         "login": application.client_id,
         "password": application.client_secret,
-        "extra": json.dumps({"made_on": made_on, "application_id": application.application_id}),
+        "extra": json.dumps({"made_on": made_on}),
     }
 
 

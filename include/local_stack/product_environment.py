@@ -63,6 +63,11 @@ def _fake_amazons(amazon: FakeAmazonClient, settings: StackSettings, product: Se
         "AMAZON_CLIENT_SECRET": application.client_secret,
         # What happens at the fake Amazon is no real seller's or operator's business, whatever .env holds for a server.
         "PUBLIC_BASE_URL": start_page_url(settings),
+        "TOKENS_IN": "",
+        "SECRETS_PREFIX": "",
+        "SEND_REDIRECT_URI": "",
+        "AMAZON_APPLICATION_IS_DRAFT": "",
+        "TRUSTED_PROXIES": "",
         "MAIL_TRANSPORT": "",
         "MAIL_CONNECTION_ID": "",
         "OPERATOR_NOTIFIER": "",

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import cast
 
+from include.authorization.consent_state import in_hand
 from include.authorization.status import (
     GOOD,
     Status,
@@ -95,7 +96,10 @@ def warn_of_secret(
             None,
             SECRET_EXPIRES,
             now_utc=now_utc,
-            facts={"remedy": "Make a new one in the developer console; put it and its day into amazon_application."},
+            facts={
+                "remedy": "Make a new one in the developer console; put it and its day into amazon_application, and the"
+                " secret into AMAZON_CLIENT_SECRET of the start page too."
+            },
         )
         tell_operators(
             connection,
@@ -138,9 +142,15 @@ def remind(
 ) -> None:
     """Owe each seller who was told of a lapse and has not acted the reminder of that day, once."""
     standings = read_authorizations(connection)
+    have_acted = in_hand(connection)
     for incident in open_of_class(connection, REFUSED):
         seller = sellers.get(incident.seller_id or "")
-        if seller is None or incident.verified_utc is None or seller.authorization == "private":
+        if (
+            seller is None
+            or seller.seller_id in have_acted
+            or incident.verified_utc is None
+            or seller.authorization == "private"
+        ):
             continue
         if standings[seller.seller_id].status is not Status.REAUTHORIZATION_REQUIRED:
             # Renewed, but something else is in the way, which is the operators' to mend.

@@ -57,13 +57,14 @@ def offboard(
     for run_id in means.airflow.active_runs(dag_id):
         means.airflow.end_run(dag_id, run_id)
         yield f"Its run {run_id} is ended."
-    means.tokens.forget(CONNECTION_ID_PREFIX + seller_id)
+    with status.authorization_locks(connection, [seller_id]):
+        # A consent on its way to the Connection goes no further after this.
+        ended = consent_state.end_unfinished(connection, seller_id, now_utc=means.now(), why="let go")
+        means.tokens.forget(CONNECTION_ID_PREFIX + seller_id)
     yield f"The Connection {CONNECTION_ID_PREFIX}{seller_id} is deleted, and the refresh token with it."
     with ExitStack() as held:
         held.enter_context(_alone(connection, seller_id, patience_s, sleep))
-        with connection.transaction():
-            ended = consent_state.end_unfinished(connection, seller_id, now_utc=means.now(), why="let go")
-            closed = incidents.close_of_seller(connection, seller_id, now_utc=means.now())
+        closed = incidents.close_of_seller(connection, seller_id, now_utc=means.now())
         yield f"Ended: {closed} open incidents with their mails, {ended} consents on their way."
         if delete_data:
             yield from _delete(connection, seller_id, means)

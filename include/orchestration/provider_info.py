@@ -36,11 +36,6 @@ def _application_type() -> dict[str, Any]:
                 "schema": {"type": ["string", "null"], "format": "date"},
                 "description": "It ends 180 days later.",
             },
-            "application_id": {
-                "label": "Application ID",
-                "schema": {"type": ["string", "null"]},
-                "description": "amzn1.sp.solution.… from the developer console; the consent page needs it.",
-            },
         },
     }
 

@@ -28,7 +28,7 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from include.authorization.status import Authorization, read_authorization
+from include.authorization.status import GOOD, Authorization, Status, read_authorization
 from include.consent.means import Means, make_means
 from include.errors import SellerOrdersError, SettingsError, TransientError, TransportError
 from include.notifications.links import StartLink, read_link
@@ -142,7 +142,8 @@ class _Site:
     def _ended(self, link: StartLink, standing: Authorization | None) -> str:
         """Name the page of a link that has ended, "" of one that has not."""
         if standing and standing.generation > link.generation:
-            return "active"
+            # An earlier mail's link says nothing good of an authorization that has lapsed since.
+            return "active" if standing.status in (*GOOD, Status.VERIFYING) else "too_old"
         return "too_old" if self._now() >= link.ends_utc else ""
 
     def _standing(self, seller: Seller) -> Authorization | None:
@@ -238,7 +239,7 @@ def _refusal(_: Request, error: Exception) -> Response:
 
 
 def _unusable_sellers(_: Request, __: Exception) -> Response:
-    log.error("The sellers' file, or the entry of a seller who asks, is not usable: see `python -m include.sellers`.")
+    log.error("A setting, WAREHOUSE_DSN or the sellers' file is unusable: `python -m include.operations doctor` says.")
     return HTMLResponse(notice_page("trouble"), 503)
 
 

@@ -18,8 +18,9 @@ from include.authorization import consent_state
 from include.authorization.consent_state import STATE_LIFE, Purpose
 from include.authorization.consent_url import amazon_origins, consent_url, is_amazon_callback, login_return_url
 from include.authorization.status import read_authorization
-from include.consent.completion import Outcome, receive
+from include.consent.completion import receive
 from include.consent.means import Means
+from include.consent.outcome import Outcome
 from include.errors import OtherBrowserError, StateExpiredError, StateUnknownError
 from include.notifications.links import StartLink, link_for, start_page_url
 from include.reconnect.start_page import OWN_FORMS
@@ -33,6 +34,13 @@ log = logging.getLogger(__name__)
 DONE_SALT: Final = "done page"
 MOST_FORM_BYTES: Final = 4096
 MOST_STATE: Final = 2000
+STOPS_OF_USED: Final = {
+    "returned": "working",
+    "kept": "working",
+    "confirming": "confirming",
+    "stored": "done",
+    "done": "done",
+}
 # After these the seller begins again; the others need nothing more.
 AGAIN: Final = (Outcome.WRONG_ACCOUNT, Outcome.CODE_EXPIRED, Outcome.AMAZON_AWAY)
 
@@ -86,7 +94,7 @@ class ConsentWay:
         query = request.query_params
         state, code = query.get("state", "")[:MOST_STATE], query.get("spapi_oauth_code", "")[:MOST_STATE]
         language, seller_id = consent_state.language_of(connection, state)
-        if not code and seller_id:
+        if not code and language:
             return self._go_to("not_confirmed", seller_id, language)
         try:
             consent = consent_state.consume(
@@ -97,7 +105,7 @@ class ConsentWay:
                 now_utc=self._means.now(),
             )
         except StateUnknownError:
-            return self._go_to("unknown_state", seller_id, language)
+            return self._go_to(self._stop_of_used(connection, request, state), seller_id, language)
         except StateExpiredError:
             return self._go_to("expired_state", seller_id, language)
         except OtherBrowserError:
@@ -109,6 +117,11 @@ class ConsentWay:
         answer = self._go_to(stop, seller_id, language)
         self._cookies.drop(answer, state)
         return answer
+
+    def _stop_of_used(self, connection: Connection, request: Request, state: str) -> str:
+        """What to tell a browser that brings its own value again: people reload pages."""
+        consent = consent_state.of_browser(connection, state, self._cookies.take(request, state))
+        return STOPS_OF_USED.get(consent.step, "unknown_state") if consent else "unknown_state"
 
     def done(self, connection: Connection, request: Request) -> Response:
         """Show how a way ended; the address is good for ten minutes and for reading only."""

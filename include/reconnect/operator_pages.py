@@ -26,7 +26,6 @@ SHAPES: Final[Mapping[str, str]] = {
     Status.ACCESS_DENIED: "■",
     Status.APPLICATION_CREDENTIALS: "■",
     Status.NEVER_CONNECTED: "○",
-    PAUSED: "‖",
 }
 WORDS: Final = {
     language: tomllib.loads((TEMPLATES / f"{language}.toml").read_text(encoding="utf-8")) for language in ("de", "en")
@@ -49,11 +48,8 @@ def overview_page(
     """Write the list of sellers that fit a search and a status."""
     rows = [_row(overview, language, now_utc, paused) for overview in overviews]
     wanted = query.casefold().strip()
-    rows = [
-        row
-        for row in rows
-        if status in ("", row["state"]) and (not wanted or wanted in f"{row['name']} {row['seller_id']}".casefold())
-    ]
+    rows = [row for row in rows if not wanted or wanted in f"{row['name']} {row['seller_id']}".casefold()]
+    rows = [row for row in rows if status in ("", row["state"]) or (status == PAUSED and row["is_paused"])]
     return _render("overview.html", language, rows=rows, query=query, status=status)
 
 
@@ -89,8 +85,6 @@ def _render(template: str, language: str, **values: Any) -> str:
 def _row(overview: Overview, language: str, now_utc: datetime, paused: frozenset[str]) -> dict[str, Any]:
     seller, standing, words = overview.seller, overview.standing, WORDS[language]
     state: str = standing.status if standing else Status.NEVER_CONNECTED
-    if seller.dag_id in paused:
-        state = PAUSED
     left = standing.expires_utc - now_utc if standing and standing.expires_utc else timedelta()
     days_left = max(0, ceil(left / timedelta(days=1)))
     mail = overview.last_mail
@@ -105,6 +99,7 @@ def _row(overview: Overview, language: str, now_utc: datetime, paused: frozenset
         "is_private": seller.authorization == "private",
         "state": state,
         "shape": SHAPES[state],
+        "is_paused": seller.dag_id in paused,
         "state_words": words["states"][state].format(days=days_left),
         "since": _instant(standing.since_utc) if standing and is_known and standing.since_utc else words["none"],
         "said": standing.amazon_said if standing else "",

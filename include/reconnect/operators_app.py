@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from html import escape
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -76,7 +77,7 @@ class _Page:
         may_act = guards.may_act(user, seller.connection_id)
         with self._warehouse() as connection:
             (overview,) = read_overviews(connection, {seller.seller_id: seller}, now_utc=now_utc)
-            history = read_history(connection, seller.seller_id)
+            history = read_history(connection, seller.seller_id, in_full=may_act)
             waiting = [one for one in consent_state.waiting(connection) if one.seller_id == seller.seller_id]
             link = self._link(connection, seller) if may_act else ""
         page = seller_page(
@@ -113,12 +114,11 @@ class _Page:
         self, connection_id: str, user: guards.User, refresh_token: str = Form(max_length=4096), lang: str = "en"
     ) -> Response:
         seller = self._seller_of(connection_id)
-        if seller.authorization != "private" or not refresh_token.strip().isprintable():
+        token = refresh_token.strip()
+        if seller.authorization != "private" or not token or not token.isprintable():
             raise HTTPException(409, "Only a private application's token is pasted, and it is plain text.")
         with self._warehouse() as connection:
-            result = completion.keep_pasted(
-                connection, seller, refresh_token, self._means, started_by=guards.name_of(user)
-            )
+            result = completion.keep_pasted(connection, seller, token, self._means, started_by=guards.name_of(user))
         log.info("consent %s: %s", result.consent_id, result.outcome)
         return self._back(seller, lang)
 
@@ -236,7 +236,7 @@ def create_app(means: Means | None = None) -> FastAPI:
         if error.status_code == 401 and request.method == "GET":
             here = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
             return RedirectResponse(f"/auth/login/?next={quote(here, safe='')}", 303)
-        return HTMLResponse(f"<p>{error.status_code}</p>", error.status_code)
+        return HTMLResponse(f"<p>{error.status_code}: {escape(str(error.detail))}</p>", error.status_code)
 
     @app.exception_handler(SellerOrdersError)
     async def trouble(_: Request, error: SellerOrdersError) -> Response:

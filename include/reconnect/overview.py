@@ -49,7 +49,6 @@ class Overview:
 class Event:
     """A line of a seller's history: an incident, or a consent."""
 
-    kind: str
     what: str
     from_utc: datetime
     until_utc: datetime | None
@@ -102,15 +101,21 @@ def read_overviews(connection: Connection, sellers: Mapping[str, Seller], *, now
     ]
 
 
-def read_history(connection: Connection, seller_id: str) -> list[Event]:
-    """Return a seller's incidents and consents, the newest first."""
+def read_history(connection: Connection, seller_id: str, *, in_full: bool) -> list[Event]:
+    """Return a seller's incidents and consents, the newest first.
+
+    Args:
+        connection: The warehouse.
+        seller_id: Whose.
+        in_full: Whether to say what was wrong with a consent, which may name another account's shop.
+    """
     rows = connection.execute(
-        "SELECT 'incident', error_class, opened_utc, closed_utc, coalesce(facts->>'amazon_said', '') FROM ops.incident"
+        "SELECT error_class, opened_utc, closed_utc, coalesce(facts->>'amazon_said', '') FROM ops.incident"
         " WHERE seller_id = %(seller)s UNION ALL"
-        " SELECT 'consent', purpose || ': ' || step, started_utc, ended_utc,"
-        " concat_ws(', ', started_by, nullif(trouble, '')) FROM ops.consent"
-        " WHERE seller_id = %(seller)s ORDER BY 3 DESC LIMIT 100",
-        {"seller": seller_id},
+        " SELECT purpose || ': ' || step, started_utc, ended_utc,"
+        " concat_ws(', ', started_by, CASE WHEN %(full)s THEN nullif(trouble, '') END) FROM ops.consent"
+        " WHERE seller_id = %(seller)s ORDER BY 2 DESC LIMIT 100",
+        {"seller": seller_id, "full": in_full},
     )
     return [Event(*row) for row in rows.fetchall()]  # type: ignore[arg-type]
 

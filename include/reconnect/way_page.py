@@ -36,13 +36,13 @@ def way_page(
     Args:
         stop: One of the tables.
         language: The page's, None for both below each other.
-        facts: What the sentences name: shop, app, central, until.
+        facts: What the sentences name: shop, app, central.
         go_to: Where its one link leads.
         copy: An address to copy into another browser.
         post_to: Where its one button posts to.
         hidden: What it posts.
     """
-    named = {"shop": "", "app": "", "central": "", "day": ""} | {k: one_line(v) for k, v in (facts or {}).items()}
+    named = {"shop": "", "app": "", "central": ""} | {k: one_line(v) for k, v in (facts or {}).items()}
     parts = []
     for each in ("de", "en") if language is None else (language,):
         words = WORDS[each][stop]

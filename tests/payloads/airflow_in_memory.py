@@ -56,6 +56,9 @@ class Airflow:
         assert tag == "amazon-orders"
         return (self.paused if paused else self.dags) - {"authorization_watch"}
 
+    def account_of(self, connection_id: str) -> str:
+        return str((self.connection(connection_id) or {}).get("login") or "")
+
     def connection_ids(self, beginning: str) -> set[str]:
         self._fail()
         return {name for name in {*self.stored, *self.connections} if name.startswith(beginning)}

@@ -13,8 +13,9 @@ from include.authorization import consent_state
 from include.authorization.consent_state import Consent, Purpose
 from include.authorization.status import read_authorization
 from include.clock import utc_now
-from include.consent.completion import Result, receive
+from include.consent.completion import receive
 from include.consent.means import Means
+from include.consent.outcome import Result
 from include.fake_amazon.server import RunningFake, serve_in_thread
 from include.sellers.registry import Seller
 from include.settings import ConsentSettings, NotificationSettings, Settings
@@ -76,6 +77,7 @@ def amazon() -> Iterator[RunningFake]:
     with serve_in_thread() as fake:
         for shop_id in ("acme", "other"):
             fake.client.ensure_shop(shop_id, region="eu", marketplaces=["DE", "FR"], orders_per_day=1)
+        fake.client.ensure_shop("third", region="eu", marketplaces=["DE"], orders_per_day=1)
         yield fake
 
 

@@ -6,18 +6,23 @@ import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from include.authorization import consent_state
 from include.authorization.consent_state import Purpose
 from include.authorization.lwa import exchange_refresh_token
-from include.authorization.status import Status, remember_account
+from include.authorization.status import Status, record_refused, remember_account
 from include.clock import utc_now
-from include.consent import completion
-from include.consent.completion import Outcome, confirm, discard, finish, finish_all, keep_pasted, receive
+from include.consent import completion, storing
+from include.consent.completion import confirm, discard, finish, finish_all, keep_pasted, receive
+from include.consent.outcome import Outcome
 from include.errors import SettingsError, TransportError
-from include.notifications.meanings import APPLICATION, CONSENT_TO_CONFIRM
+from include.notifications.incidents import open_incident
+from include.notifications.lookout import remind
+from include.notifications.meanings import CONSENT_TO_CONFIRM, REFUSED
+from include.operations.offboarding import offboard
 from include.warehouse.connection import connect
 
 
@@ -70,10 +75,18 @@ def test_another_account_changes_nothing(desk):
     assert len(desk.airflow.stored["amazon_seller_acme"]) == 1
 
 
+def _edited(desk, consent):
+    """As if the browser had brought acme's id in its address."""
+    account = desk.standing().selling_partner_id
+    query = "UPDATE ops.consent SET selling_partner_id = %s WHERE consent_id = %s"
+    desk.warehouse.execute(query, (account, consent.consent_id))
+    return replace(consent, selling_partner_id=account)
+
+
 def test_an_edited_account_in_the_address_waits_for_an_operator_and_leaves_the_connection_alone(desk):
     desk.consent()
     consent, code = desk.come_back(account_of="other")
-    consent = replace(consent, selling_partner_id=desk.standing().selling_partner_id)
+    consent = _edited(desk, consent)
     result = receive(desk.warehouse, consent, code, desk.means)
     assert (result.outcome, desk.open_classes()) == (Outcome.CONFIRMING, [CONSENT_TO_CONFIRM])
     assert len(desk.airflow.stored["amazon_seller_acme"]) == 1
@@ -111,7 +124,7 @@ def test_an_account_that_another_entry_holds_is_confirmed_first_and_then_renews_
     result = confirm(desk.warehouse, first.consent_id, desk.means, by="ops")
     assert (result.outcome, set(result.seller_ids)) == (Outcome.DONE, {"acme", "other"})
     assert desk.airflow.stored["amazon_seller_other"][-1] == desk.airflow.stored["amazon_seller_acme"][-1]
-    assert {dag_id for dag_id, run_id in desk.airflow.runs if run_id == result.run_id} == {
+    assert {dag_id for dag_id, run_id in desk.airflow.runs if run_id.endswith(f"__{result.consent_id}")} == {
         "amazon_orders__acme",
         "amazon_orders__other",
         "authorization_watch",
@@ -152,7 +165,10 @@ def test_a_refused_application_is_told_to_operators_and_not_blamed_on_the_seller
     consent, code = desk.come_back()
     desk.means = replace(desk.means, consent=replace(desk.means.consent, client_secret="wrong"))
     assert receive(desk.warehouse, consent, code, desk.means).outcome is Outcome.NOT_POSSIBLE
-    assert desk.open_classes() == [APPLICATION]
+    assert desk.open_classes() == ["SettingsError"]
+    told = str(desk.warehouse.execute("SELECT seller_id, facts FROM ops.incident").fetchall())
+    assert "AMAZON_CLIENT_SECRET of the start page" in told
+    assert "acme" in told
 
 
 def test_a_probe_that_amazon_cannot_answer_keeps_the_token_until_it_can(desk):
@@ -221,29 +237,29 @@ def test_two_who_finish_one_consent_at_once_store_it_once(desk, warehouse_dsn):
 
 
 @pytest.mark.parametrize(
-    ("after", "left", "is_finished"),
+    ("room", "after", "left", "is_finished"),
     [
-        ("exchange_code", "returned", False),
-        ("seal", "returned", False),
-        ("probe", "kept", True),
-        ("renewed", "kept", True),
-        ("_store", "stored", True),
-        ("_start_runs", "done", True),
+        (completion, "exchange_code", "returned", False),
+        (completion, "seal", "returned", False),
+        (storing, "probe", "kept", True),
+        (storing, "renewed", "kept", True),
+        (completion, "store", "stored", True),
+        (completion, "start_runs", "done", True),
     ],
 )
 def test_a_process_killed_after_any_step_leaves_what_the_next_one_finishes(
-    desk, warehouse_dsn, monkeypatch, after, left, is_finished
+    desk, warehouse_dsn, monkeypatch, room, after, left, is_finished
 ):
     consent, code = desk.come_back()
     child = os.fork()
     if not child:
-        real = getattr(completion, after)
+        real = getattr(room, after)
 
         def deadly(*arguments, **keywords):
             real(*arguments, **keywords)
             os.kill(os.getpid(), signal.SIGKILL)
 
-        setattr(completion, after, deadly)
+        setattr(room, after, deadly)
         try:
             receive(connect(warehouse_dsn), consent, code, desk.means)
         finally:
@@ -255,3 +271,123 @@ def test_a_process_killed_after_any_step_leaves_what_the_next_one_finishes(
     if not is_finished:
         assert desk.consent().outcome is Outcome.DONE
         assert _accepted(desk, "amazon_seller_acme")
+
+
+def test_of_two_consents_at_once_the_one_given_later_stays_whoever_is_first(desk, warehouse_dsn, monkeypatch):
+    """The first is held up between its probe and its Connection; the second overtakes it."""
+    consent, code = desk.come_back()
+    real, overtaken = storing.doubts, []
+
+    def doubts_and_wait(*arguments):
+        if not overtaken:
+            overtaken.append(True)
+            with connect(warehouse_dsn) as own:
+                later, its_code = desk.come_back()
+                assert receive(own, later, its_code, desk.means).outcome is Outcome.DONE
+        return real(*arguments)
+
+    monkeypatch.setattr(storing, "doubts", doubts_and_wait)
+    receive(desk.warehouse, consent, code, desk.means)
+    assert (desk.step(consent.consent_id), desk.standing().generation) == ("refused", 1)
+    assert _accepted(desk, "amazon_seller_acme")
+
+
+def test_an_authorization_given_later_replaces_one_that_was_stored_first(desk):
+    earlier = desk.consent()
+    desk.warehouse.execute("UPDATE ops.seller_authorization SET generation = 7, token_fingerprint = 'x:y'")
+    later, code = desk.come_back()
+    assert receive(desk.warehouse, later, code, desk.means).outcome is Outcome.DONE
+    assert (earlier.outcome, _accepted(desk, "amazon_seller_acme")) == (Outcome.DONE, True)
+
+
+def test_a_seller_let_go_in_the_middle_of_a_consent_stays_gone(desk, monkeypatch):
+    real = storing.doubts
+
+    def let_go(connection, entries, account, means):
+        list(offboard(connection, "acme", means, delete_data=True))
+        return real(connection, entries, account, means)
+
+    monkeypatch.setattr(storing, "doubts", let_go)
+    assert desk.consent().outcome is Outcome.UNKNOWN_ACCOUNT
+    assert desk.airflow.stored == {}
+    for table in ("seller_authorization", "consent", "outbox"):
+        assert desk.warehouse.execute(f"SELECT count(*) FROM ops.{table}").fetchone() == (0,), table
+
+
+def test_a_changed_secret_key_ends_what_waited_and_disturbs_nobody(desk):
+    desk.airflow.trouble = TransportError("away")
+    waiting = desk.consent()
+    desk.airflow.trouble = None
+    desk.means = replace(desk.means, settings=replace(desk.means.settings, secret_key="another long random text"))
+    assert desk.consent().outcome is Outcome.DONE
+    finish_all(desk.warehouse, desk.means)
+    assert (desk.step(waiting.consent_id), desk.standing().status) == ("refused", Status.CONNECTED)
+    assert (desk.open_classes(), consent_state.unfinished(desk.warehouse)) == ([], [])
+
+
+def test_a_renewal_that_waits_leaves_a_good_status_alone(desk):
+    desk.consent()
+    desk.airflow.trouble = TransportError("away")
+    assert desk.consent().outcome is Outcome.VERIFYING
+    assert desk.standing().status is Status.CONNECTED
+
+
+def test_what_waits_for_three_days_is_given_up_and_says_why(desk):
+    desk.airflow.trouble = SettingsError("Airflow refuses the login of admin.")
+    result = desk.consent()
+    desk.means = replace(desk.means, now=lambda: utc_now() + timedelta(days=3, minutes=1))
+    assert [r.outcome for r in finish_all(desk.warehouse, desk.means)] == [Outcome.NOT_POSSIBLE]
+    consent = consent_state.read_consent(desk.warehouse, result.consent_id)
+    assert (consent.step, consent.sealed_token) == ("refused", "")
+    assert "refuses the login" in consent.trouble
+
+
+def test_a_pasted_token_of_another_application_is_refused_at_once(desk):
+    desk.sellers["acme"] = replace(desk.sellers["acme"], authorization="private")
+    token = desk.amazon.client.foreign_refresh_token("acme")
+    result = keep_pasted(desk.warehouse, desk.sellers["acme"], token, desk.means, started_by="ops")
+    assert (result.outcome, desk.airflow.stored) == (Outcome.NOT_POSSIBLE, {})
+    assert consent_state.unfinished(desk.warehouse) == []
+
+
+def test_a_doubt_names_every_reason_and_everybody_whom_it_would_be_stored_for(desk):
+    desk.consent()
+    consent, code = desk.come_back("other", account_of="third")
+    consent = _edited(desk, consent)
+    assert receive(desk.warehouse, consent, code, desk.means).outcome is Outcome.CONFIRMING
+    (waiting,) = consent_state.waiting(desk.warehouse)
+    assert "acme: The shop was called “Acme”; this account's is called “Third”." in waiting.trouble
+    assert "other: The entry acme holds this account already." in waiting.trouble
+    assert "Confirming stores it for acme, other." in waiting.trouble
+
+
+def test_a_lapsed_seller_whose_consent_is_discarded_is_asked_once_more_and_not_reminded_before(desk):
+    desk.consent()
+    incident, _ = open_incident(desk.warehouse, "acme", REFUSED, now_utc=utc_now() - timedelta(days=4))
+    record_refused(desk.warehouse, "acme", Status.REAUTHORIZATION_REQUIRED, "expired", now_utc=utc_now())
+    consent, code = desk.come_back(account_of="other")
+    consent = _edited(desk, consent)
+    result = receive(desk.warehouse, consent, code, desk.means)
+    assert result.outcome is Outcome.CONFIRMING
+    remind(desk.warehouse, desk.sellers, desk.means.notifications, now_utc=utc_now())
+    assert _owed(desk, incident) == []
+    discard(desk.warehouse, result.consent_id, desk.means, by="ops")
+    assert _owed(desk, incident) == [f"reconnect_{result.consent_id}"]
+
+
+def _owed(desk, incident) -> list[str]:
+    query = "SELECT kind FROM ops.outbox WHERE incident_id = %s AND audience = 'seller'"
+    return [row[0] for row in desk.warehouse.execute(query, (incident.incident_id,))]
+
+
+def test_what_operators_were_asked_stays_open_while_another_consent_waits(desk):
+    desk.consent()
+    results = []
+    for _ in range(2):
+        consent, code = desk.come_back(account_of="other")
+        consent = _edited(desk, consent)
+        results.append(receive(desk.warehouse, consent, code, desk.means))
+    discard(desk.warehouse, results[0].consent_id, desk.means, by="ops")
+    assert desk.open_classes() == [CONSENT_TO_CONFIRM]
+    discard(desk.warehouse, results[1].consent_id, desk.means, by="ops")
+    assert desk.open_classes() == []

@@ -41,7 +41,7 @@ SENTENCES = {
         "die Erlaubnis endet am 4. November 2026; bitte erneuern Sie vorher die Anbindung.",
         "the permission ends on 4 November 2026; please renew the connection before then.",
     ),
-    "verifying": ("wir prüfen gerade, woran das liegt", "we are checking why"),
+    "verifying": ("Wir prüfen gerade die Anbindung", "We are checking the connection"),
     "reauthorization_required": (
         "Seit dem 1. Oktober 2026 dürfen wir die Bestellungen dieses Shops nicht mehr abrufen; bitte erneuern",
         "Since 1 October 2026 we have no longer been allowed to read the orders of this shop; please renew",

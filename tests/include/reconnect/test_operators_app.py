@@ -10,6 +10,7 @@ from statistics import median
 import pytest
 import yaml
 
+from include.authorization import consent_state
 from include.authorization.status import read_authorization, record_authorized, record_good
 from include.sellers.registry import load_sellers
 from include.warehouse.connection import Connection
@@ -210,7 +211,67 @@ def test_nobody_frames_it_but_airflow_and_nothing_runs_but_its_own_script(ask, a
         assert headers["cache-control"] == "no-store"
 
 
+@pytest.fixture
+def waiting(ask, acme, warehouse) -> int:
+    """A consent of acme's whose account an operator should look at."""
+    consent_id = consent_state.begin_kept(
+        warehouse, seller_id="acme", sealed_token="sealed", generation=1, started_by="seller", now_utc=NOW
+    )
+    consent_state.await_confirmation(warehouse, consent_id, "acme: The shop was called <b>Acme</b>.")
+    return consent_id
+
+
+def test_a_consent_that_waits_says_why_and_is_discarded_by_a_button(ask, waiting, warehouse):
+    page = ask("op", "/seller/amazon_orders__acme?lang=de").text
+    assert "The shop was called &lt;b&gt;Acme&lt;/b&gt;." in page
+    assert "The shop was called" not in ask("viewer", "/seller/amazon_orders__acme").text
+    assert ask("op", f"/discard/amazon_seller_acme/{waiting}", "POST", OWN).status_code == 303
+    consent = consent_state.read_consent(warehouse, waiting)
+    assert (consent.step, consent.sealed_token, consent.trouble) == ("refused", "", "discarded by op")
+    assert "refused" in ask("viewer", "/seller/amazon_orders__acme").text
+
+
+def test_a_consent_that_waits_goes_on_by_the_other_button(ask, waiting, warehouse):
+    assert ask("op", f"/confirm/amazon_seller_acme/{waiting}", "POST", OWN).status_code == 303
+    consent = consent_state.read_consent(warehouse, waiting)
+    # Nobody can open this seal, so it ends there; that it was confirmed is noted all the same.
+    assert (consent.confirmed_by, consent.step) == ("op", "refused")
+
+
+def test_another_sellers_consent_is_out_of_reach(ask, waiting, warehouse):
+    for way in ("confirm", "discard"):
+        assert ask("op", f"/{way}/amazon_seller_newcomer/{waiting}", "POST", OWN).status_code == 404
+    assert consent_state.read_consent(warehouse, waiting).step == "confirming"
+
+
+def test_a_paused_seller_keeps_its_status_its_filter_and_its_invitation(ask, acme, warehouse, monkeypatch):
+    from include.reconnect.operator_pages import overview_page, seller_page
+    from include.reconnect.overview import Overview
+
+    (entry,) = [acme]
+    paused = frozenset({entry.dag_id})
+    overview = Overview(entry, read_authorization(warehouse, "acme"))
+    for status in ("", "paused", "expires_soon"):
+        page = overview_page([overview], "de", now_utc=NOW, paused=paused, status=status)
+        assert "Läuft in 12 Tagen ab" in page
+        assert "Pausiert</span>" in page
+    assert "Kein Verkäufer passt" in overview_page([overview], "de", now_utc=NOW, status="paused")
+    page = seller_page(Overview(entry), "de", now_utc=NOW, paused=paused, may_act=True, link="x")
+    assert "Einladung senden" in page
+
+
+def test_nothing_is_no_token_to_paste(ask, warehouse):
+    for nothing in (" ", "\n", "Atzr|x\x07y"):
+        answer = ask("op", "/paste/amazon_seller_own_app", "POST", OWN, data={"refresh_token": nothing})
+        assert answer.status_code == 409
+        assert "plain text" in answer.text
+    assert warehouse.execute("SELECT count(*) FROM ops.consent").fetchone() == (0,)
+
+
 def test_the_history_tells_incidents_and_consents(ask, acme, warehouse):
+    consent_state.begin_kept(
+        warehouse, seller_id="acme", sealed_token="", generation=1, started_by="Petra <P>", now_utc=NOW
+    )
     warehouse.execute(
         "INSERT INTO ops.incident (seller_id, error_class, opened_utc, facts)"
         " VALUES ('acme', 'ReauthorizationRequiredError', now(), '{\"amazon_said\": \"invalid <grant>\"}')"
@@ -218,6 +279,8 @@ def test_the_history_tells_incidents_and_consents(ask, acme, warehouse):
     page = ask("viewer", "/seller/amazon_orders__acme?lang=de").text
     assert "ReauthorizationRequiredError" in page
     assert "invalid &lt;grant&gt;" in page
+    assert "paste: kept" in page
+    assert "Petra &lt;P&gt;" in page
     assert read_authorization(warehouse, "acme").generation == 1
 
 
