@@ -15,6 +15,7 @@ from include.fake_amazon.answers import json_answer
 from include.fake_amazon.control import control_routes
 from include.fake_amazon.instants import format_instant
 from include.fake_amazon.marketplaces import REGIONS
+from include.fake_amazon.reports import DOWNLOAD_PATH
 from include.fake_amazon.seller_central import seller_central_app
 from include.fake_amazon.spapi import SellingPartnerApi
 from include.fake_amazon.world import World
@@ -37,10 +38,15 @@ def create_app(world: World) -> Starlette:
     async def token(request: Request) -> Response:
         return lwa.exchange(world, await request.body())
 
+    async def document(request: Request) -> Response:
+        status, headers, body = api.reports.download(request.path_params["token"])
+        return Response(body, status, headers)
+
     return Starlette(
         routes=[
             Route("/health", health, methods=["GET"]),
             Route("/auth/o2/token", token, methods=["POST"]),
+            Route(f"/{DOWNLOAD_PATH}/{{token}}", document, methods=["GET"]),
             *(_region_route(name, api) for name in REGIONS),
             *control_routes(world),
         ],
@@ -73,6 +79,6 @@ class _NoBrowsers:
 
 def _region_route(region: str, api: SellingPartnerApi) -> Route:
     async def endpoint(request: Request) -> Response:
-        return api.answer(region, request)
+        return api.answer(region, request, await request.body())
 
     return Route(f"/{region}/{{path:path}}", endpoint, methods=_METHODS)

@@ -119,12 +119,21 @@ class TroubleClient(Wire):
 
         Args:
             shop_id: The shop.
-            operation: searchOrders or getMarketplaceParticipations.
+            operation: Amazon's name of it, such as searchOrders.
             rate_per_s: Tokens a second as documented, to be multiplied by the fake's rate scale.
             burst: How many tokens the bucket holds; None means as many as before.
         """
         body = {"rate_per_s": rate_per_s, "burst": burst}
         self.ask("PUT", shop_path(shop_id, "usage-plans", operation), body)
+
+    def set_reports(self, *, generation_s: float | None = None, fatal_text: str | None = None) -> None:
+        """Say how reports come about. Not kept over a restart.
+
+        Args:
+            generation_s: Seconds until one is done, to be divided by the fake's rate scale; 60 to begin with.
+            fatal_text: Let the next one that is asked for end as FATAL, with this document.
+        """
+        self.ask("PUT", "/control/reports", {"generation_s": generation_s, "fatal_text": fatal_text})
 
     def set_bucket(self, shop_id: str, operation: str, tokens: float) -> None:
         """Leave a seller so many tokens for an operation; more than the burst do not fit."""

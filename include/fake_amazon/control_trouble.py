@@ -34,6 +34,11 @@ class _BucketBody(msgspec.Struct):
     tokens: Annotated[float, msgspec.Meta(ge=0)]
 
 
+class _ReportsBody(msgspec.Struct):
+    generation_s: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    fatal_text: str | None = None
+
+
 def _add_fault(world: World, _: Request, body: bytes) -> object:
     fault = msgspec.json.decode(body, type=Fault)
     if fault.shop_id is not None:
@@ -94,11 +99,21 @@ def _set_bucket(world: World, request: Request, body: bytes) -> object:
     return {}
 
 
+def _set_reports(world: World, _: Request, body: bytes) -> object:
+    wanted = msgspec.json.decode(body, type=_ReportsBody)
+    if wanted.generation_s is not None:
+        world.report_settings.generation_s = wanted.generation_s
+    if wanted.fatal_text is not None:
+        world.report_settings.fatal_texts.append(wanted.fatal_text)
+    return {}
+
+
 TROUBLE_ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/control/faults", _add_fault),
     ("GET", "/control/faults", _faults),
     ("DELETE", "/control/faults", _clear_faults),
     ("PUT", "/control/client-secret", _client_secret),
+    ("PUT", "/control/reports", _set_reports),
     ("PUT", "/control/shops/{shop_id}/page-order", _set_page_order),
     ("POST", "/control/shops/{shop_id}/broken-orders", _add_broken_order),
     ("PUT", "/control/shops/{shop_id}/usage-plans/{operation}", _set_usage_plan),

@@ -10,6 +10,10 @@ OPERATIONS = frozenset(
     {
         "searchOrders",
         "getMarketplaceParticipations",
+        "getOrder",
+        "createReport",
+        "getReport",
+        "getReportDocument",
         "unknown",
         "lwa.refresh_token",
         "lwa.authorization_code",

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
 from datetime import datetime
 
+from include.fake_amazon.call import Call
 from include.fake_amazon.instants import format_instant
 from include.fake_amazon.pagination import PagePosition, digest_of, read_token, write_token
 from include.fake_amazon.search_parameters import SearchParameters, latest_end, read_parameters
 from include.fake_amazon.visibility import RecentWindows, Window
-from include.fake_amazon.world import ShopState, World
+from include.fake_amazon.world import World
 
 
 class SearchOrders:
@@ -24,14 +24,14 @@ class SearchOrders:
         self._world = world
         self._windows = RecentWindows()
 
-    def __call__(self, state: ShopState, query: Iterable[tuple[str, str]]) -> dict[str, object]:
+    def __call__(self, call: Call) -> dict[str, object]:
         """One page.
 
         Raises:
             RefusedError: A rule of the model is broken.
         """
-        now_utc = self._world.clock.now()
-        parameters = read_parameters(query, state.shop.region, now_utc)
+        state, now_utc = call.state, self._world.clock.now()
+        parameters = read_parameters(call.query, state.shop.region, now_utc)
         # Positions in one order mean nothing in another.
         bound_to = digest_of(state.shop.shop_id, (parameters.bound(), state.page_order.shuffled))
         position = None

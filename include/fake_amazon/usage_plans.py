@@ -17,6 +17,10 @@ class UsagePlan(NamedTuple):
 DOCUMENTED_PLANS = {
     "searchOrders": UsagePlan(0.0056, 20),
     "getMarketplaceParticipations": UsagePlan(0.016, 15),
+    "getOrder": UsagePlan(0.5, 30),
+    "createReport": UsagePlan(0.0167, 15),
+    "getReport": UsagePlan(2, 15),
+    "getReportDocument": UsagePlan(0.0167, 15),
 }
 
 
@@ -25,12 +29,12 @@ class UsagePlans:
 
     Args:
         rate_scale: Factor on every documented rate; bursts stay.
-        monotonic: Seconds that only grow.
+        monotonic: Seconds that only grow; also what else takes real time is counted by.
     """
 
     def __init__(self, rate_scale: float = 1.0, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.rate_scale = rate_scale
-        self._monotonic = monotonic
+        self.monotonic = monotonic
         self._own: dict[tuple[str, str], UsagePlan] = {}
         self._buckets: dict[tuple[str, str, str], tuple[float, float]] = {}
 
@@ -58,12 +62,12 @@ class UsagePlans:
 
     def set_tokens(self, client_id: str, shop_id: str, operation: str, tokens: float) -> None:
         """Leave so many tokens in a bucket; more than its burst do not fit."""
-        self._buckets[client_id, shop_id, operation] = (tokens, self._monotonic())
+        self._buckets[client_id, shop_id, operation] = (tokens, self.monotonic())
 
     def _filled(self, key: tuple[str, str, str]) -> tuple[float, float]:
         """How many tokens a bucket holds now, and when that is."""
         _, shop_id, operation = key
         rate_per_s, burst = self.plan(shop_id, operation)
-        now_s = self._monotonic()
+        now_s = self.monotonic()
         tokens, filled_s = self._buckets.get(key, (float(burst), now_s))
         return min(float(burst), tokens + (now_s - filled_s) * rate_per_s), now_s

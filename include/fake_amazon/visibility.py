@@ -76,6 +76,11 @@ def _is_kept(now_utc: datetime) -> Callable[[OrderVersion], bool]:
     return is_kept
 
 
+def is_shown(state: ShopState, version: OrderVersion, now_utc: datetime) -> bool:
+    """Whether Amazon shows this seller that order at this time, whatever is asked for; see `find_orders`."""
+    return version.marketplace_id in {None, *state.marketplace_ids} and _is_kept(now_utc)(version)
+
+
 def find_orders(state: ShopState, window: Window, now_utc: datetime, page_order: PageOrder = ORDERLY) -> Found:
     """All orders of a window that Amazon shows this seller at this time.
 

@@ -27,6 +27,7 @@ from include.fake_amazon.marketplaces import BY_ID
 from include.fake_amazon.order_book import OrderBook, WrittenOrders
 from include.fake_amazon.order_files import read_order_file
 from include.fake_amazon.page_order import ORDERLY, PageOrder
+from include.fake_amazon.report_settings import ReportSettings
 from include.fake_amazon.shops import Shop, load_shops, make_shop
 from include.fake_amazon.usage_plans import UsagePlans
 from include.fake_amazon.versions import OrderVersion
@@ -114,6 +115,7 @@ class World:
         self.client_secret_expired = False
         self.registered = RegisterApplication()
         self.consents = Consents()
+        self.report_settings = ReportSettings()
         self._written = WrittenOrders()
         self.shops: dict[str, ShopState] = {}
         for shop in load_shops() if shops is None else shops:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, timedelta
 from typing import Protocol
+from urllib.parse import quote
 
 import requests
 
@@ -55,6 +56,14 @@ class Reply:
     quota_left: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    operation: Operation
+    query: Mapping[str, str] = field(default_factory=dict)
+    id_: str = ""
+    body: Mapping[str, object] | None = None
+
+
 class SellingPartnerClient:
     """Asks the Selling Partner API on behalf of one seller.
 
@@ -91,12 +100,13 @@ class SellingPartnerClient:
         self._patience_s = patience_s
         self._session = requests.Session()
 
-    def get(self, operation: Operation, query: Mapping[str, str], *, come_back_for: int = 1) -> Reply:
+    def get(self, operation: Operation, query: Mapping[str, str], *, id_: str = "", come_back_for: int = 1) -> Reply:
         """Ask until answered: waits out throttling and outages, renews a dead access token once.
 
         Args:
             operation: What to call.
             query: Its parameters.
+            id_: What stands in its path, where an id does.
             come_back_for: How many calls' quota to wait for where there is none and the wait is long.
 
         Raises:
@@ -107,13 +117,20 @@ class SellingPartnerClient:
             ApplicationCredentialsError: The application's secret or id is refused (operators act).
             ContractError: An answer Amazon does not document.
         """
+        return self._ask_with_renewal(_Call(operation, query, id_), come_back_for)
+
+    def post(self, operation: Operation, body: Mapping[str, object]) -> Reply:
+        """Create, as `get` asks. What is repeated because its answer was lost may have been made twice."""
+        return self._ask_with_renewal(_Call(operation, body=body), 1)
+
+    def _ask_with_renewal(self, call: _Call, come_back_for: int) -> Reply:
         try:
-            return self._ask_until_answered(operation, query, come_back_for)
+            return self._ask_until_answered(call, come_back_for)
         except AccessTokenExpiredError as expired:
-            log.info("%s: the access token is not accepted any more; exchanging a fresh one", operation.name)
+            log.info("%s: the access token is not accepted any more; exchanging a fresh one", call.operation.name)
             self._access_token.forget()
             try:
-                return self._ask_until_answered(operation, query, come_back_for)
+                return self._ask_until_answered(call, come_back_for)
             except AccessTokenExpiredError as again:
                 raise AccessDeniedError(
                     f"{again.args[0]} The access token was fresh.",
@@ -131,13 +148,13 @@ class SellingPartnerClient:
         """Return how long one call's quota takes to come, at the documented rate."""
         return 1 / (operation.rate_per_s * self._rate_scale)
 
-    def _ask_until_answered(self, operation: Operation, query: Mapping[str, str], come_back_for: int) -> Reply:
+    def _ask_until_answered(self, call: _Call, come_back_for: int) -> Reply:
         failed: TransientError | None = None
 
         def ask() -> Reply:
             nonlocal failed
             try:
-                return self._ask(operation, query, come_back_for)
+                return self._ask(call, come_back_for)
             except NotYetError as wait:
                 if failed is None:
                     raise
@@ -150,7 +167,8 @@ class SellingPartnerClient:
 
         return repeat_while_transient(ask, sleep=self._sleep, patience_s=self._patience_s)
 
-    def _ask(self, operation: Operation, query: Mapping[str, str], come_back_for: int) -> Reply:
+    def _ask(self, call: _Call, come_back_for: int) -> Reply:
+        operation = call.operation
         headers = {
             "x-amz-access-token": self._access_token(),
             "x-amz-date": self._now().astimezone(UTC).strftime("%Y%m%dT%H%M%SZ"),
@@ -159,9 +177,11 @@ class SellingPartnerClient:
         }
         left = self._quota.take(operation, come_back_for=come_back_for)
         try:
-            answer = self._session.get(
-                self._endpoint + operation.path,
-                params=dict(query),
+            answer = self._session.request(
+                operation.method,
+                self._endpoint + operation.path.format(quote(call.id_, safe="")),
+                params=dict(call.query),
+                json=call.body,
                 headers=headers,
                 timeout=self._timeout_s,
                 allow_redirects=False,
@@ -172,7 +192,7 @@ class SellingPartnerClient:
             raise TransportError(f"No answer to {operation.name} from Amazon ({type(lost).__name__}).") from None
         body = read_body(answer, operation.name, timeout_s=self._timeout_s)
         self._learn_rate(operation, answer.headers.get("x-amzn-RateLimit-Limit", ""))
-        if answer.status_code == 200:
+        if answer.status_code in (200, 202):
             return Reply(body, plain_text(answer.headers.get("x-amzn-RequestId", "")), left)
         error = classify(read_refusal("sp-api", answer.status_code, body, answer.headers))
         if isinstance(error, ThrottledError):

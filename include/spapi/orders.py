@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +12,7 @@ from include.clock import AMAZON_BEGAN, AMAZON_ENDS, format_utc
 from include.errors import ContractError
 from include.spapi.answers import UNREADABLE, keepable
 from include.spapi.client import SellingPartnerClient
-from include.spapi.operations import SEARCH_ORDERS
+from include.spapi.operations import GET_ORDER, SEARCH_ORDERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,10 @@ class OrdersPage:
     quota_left: float
 
 
+class _Single(msgspec.Struct):
+    order: msgspec.Raw
+
+
 class _Pagination(msgspec.Struct, rename="camel"):
     next_token: str | None = None
 
@@ -63,6 +68,7 @@ class _Envelope(msgspec.Struct, rename="camel"):
 
 
 MOST_ORDERS_PER_PAGE = 100
+NOT_FOUND = "ResourceNotFound"
 _envelope = msgspec.json.Decoder(_Envelope)
 
 
@@ -105,3 +111,22 @@ def search_orders(
     if token and (token == next_token or not token.isprintable()):
         raise ContractError("searchOrders: `$.pagination.nextToken` leads nowhere.", request_id=reply.request_id)
     return OrdersPage(body, len(envelope.orders), token or None, bound, reply.request_id, reply.quota_left)
+
+
+def get_order(client: SellingPartnerClient, order_id: str, included_data: Sequence[str]) -> bytes | None:
+    """Ask for one order; returns it as Amazon sent it but for characters that nothing can keep, None where it has none.
+
+    Raises:
+        ContractError: The answer is not the documented envelope.
+        SellerOrdersError: As `SellingPartnerClient.get` says.
+    """
+    try:
+        reply = client.get(GET_ORDER, {"includedData": ",".join(included_data)}, id_=order_id)
+    except ContractError as refused:
+        if refused.code == NOT_FOUND:
+            return None
+        raise
+    try:
+        return bytes(msgspec.json.decode(keepable(reply.body), type=_Single).order)
+    except UNREADABLE as problem:
+        raise ContractError(f"getOrder: {problem}.", request_id=reply.request_id) from None

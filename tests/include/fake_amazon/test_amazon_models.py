@@ -144,3 +144,23 @@ def test_amazons_own_sandbox_orders_come_back_unchanged(amazon_models, tmp_path)
     expected = sorted(orders, key=lambda order: (order["lastUpdatedTime"], order["orderId"]))
     assert page["orders"] == expected
     assert [json.dumps(order) for order in page["orders"]] == [json.dumps(order) for order in expected]
+
+
+def test_one_order_has_the_shape_of_amazons_model(seller, orders_model):
+    order_id = seller.orders(lastUpdatedAfter="2026-10-20T00:00:00Z")[0]["orderId"]
+    answer = seller.get(f"/orders/2026-01-01/orders/{order_id}", query={"includedData": ALL}).json()
+    _validator(orders_model, "GetOrderResponse").validate(answer)
+
+
+def test_the_answers_about_a_report_have_the_shape_of_amazons_model(fake, seller, amazon_models):
+    from tests.include.fake_amazon.test_reports import DOCUMENTS, REPORTS, create
+
+    model = _model(amazon_models, "reports_2021-06-30.json")
+    fake.client.set_reports(generation_s=0)
+    created = create(seller).json()
+    said = seller.get(f"{REPORTS}/{created['reportId']}").json()
+    given = seller.get(f"{DOCUMENTS}/{said['reportDocumentId']}").json()
+    for answer, name in ((created, "CreateReportResponse"), (said, "Report"), (given, "ReportDocument")):
+        _validator(model, name).validate(answer)
+    refused = create(seller, marketplaceIds=[]).json()
+    _validator(model, "ErrorList").validate(refused)

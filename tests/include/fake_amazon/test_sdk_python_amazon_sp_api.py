@@ -7,10 +7,11 @@ from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
-from sp_api.api import Sellers
+from sp_api.api import Reports, Sellers
 from sp_api.api.orders.orders_2026_01_01 import OrdersV20260101
 from sp_api.auth import AccessTokenClient
 from sp_api.auth.exceptions import AuthorizationError
+from sp_api.base import ReportType
 from sp_api.base.credential_provider import FromCodeCredentialProvider
 from sp_api.base.exceptions import SellingApiForbiddenException, SellingApiRequestThrottledException
 from sp_api.util import load_all_pages
@@ -131,3 +132,25 @@ def test_it_understands_that_its_secret_has_expired_while_its_token_lives(fake, 
         with pytest.raises(SellingApiForbiddenException) as refusal:
             orders.search_orders(**WINDOW)
     assert refusal.value.error[0]["details"] == "The LWA secret token you provided has expired."
+
+
+class _Reports(_OnLoopback, Reports):
+    pass
+
+
+def test_a_report_is_asked_for_waited_for_and_read(fake, seller):
+    fake.client.set_reports(generation_s=0)
+    reports = _client(seller, _Reports)
+    created = reports.create_report(
+        reportType=ReportType.GET_FLAT_FILE_ALL_ORDERS_DATA_BY_LAST_UPDATE_GENERAL,
+        dataStartTime="2026-10-20T00:00:00Z",
+        dataEndTime="2026-11-05T00:00:00Z",
+        marketplaceIds=["A1PA6795UKMFR9"],
+    )
+    said = reports.get_report(created.payload["reportId"]).payload
+    assert said["processingStatus"] == "DONE"
+    document = reports.get_report_document(said["reportDocumentId"], download=True).payload["document"]
+    header, *lines = document.splitlines()
+    assert header.startswith("amazon-order-id\t")
+    orders = _client(seller).search_orders(**WINDOW).payload["orders"]
+    assert {line.split("\t")[0] for line in lines} == {order["orderId"] for order in orders}

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from include.fake_amazon.call import Call
 from include.fake_amazon.clock import Clock
 from include.fake_amazon.search_orders import SearchOrders
 from include.fake_amazon.shops import make_shop
@@ -154,7 +155,7 @@ def test_any_page_size_shows_every_order_of_any_window_exactly_once(world, size,
     query["maxResultsPerPage"] = str(size)
     shown = []
     while True:
-        page = search(state, query.items())
+        page = search(Call(state, list(query.items())))
         assert len(page["orders"]) <= size
         shown += [(bytes(order[field]).decode().strip('"'), bytes(order["orderId"])) for order in page["orders"]]
         if "pagination" not in page:
