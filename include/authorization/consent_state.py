@@ -213,6 +213,16 @@ def note_confirmed(connection: Connection, consent_id: int, *, by: str) -> bool:
     return done.rowcount > 0
 
 
+def note_discarded(connection: Connection, consent_id: int, *, by: str, now_utc: datetime) -> bool:
+    """End what waits for an operator; false where it waits no more, because another operator has confirmed it."""
+    done = connection.execute(
+        "UPDATE ops.consent SET step = 'refused', ended_utc = %s, sealed_token = '', trouble = %s"
+        " WHERE consent_id = %s AND step = 'confirming'",
+        (now_utc, f"discarded by {by}", consent_id),
+    )
+    return done.rowcount > 0
+
+
 def note_stored(connection: Connection, consent_id: int, seller_ids: list[str]) -> None:
     """Note that the Connections hold the token, and forget it here."""
     connection.execute(
@@ -267,9 +277,10 @@ def of_browser(connection: Connection, state: str, browser: str) -> Consent | No
 
 
 def forget_unfinished(connection: Connection, *, now_utc: datetime) -> None:
-    """Delete what was started and never came to a token."""
+    """Delete what was started and never came to a token, and what came to nobody's."""
     connection.execute(
-        "DELETE FROM ops.consent WHERE step IN ('started', 'returned') AND started_utc < %s",
+        "DELETE FROM ops.consent WHERE started_utc < %s"
+        " AND (step IN ('started', 'returned') OR (step = 'refused' AND seller_id = ''))",
         (now_utc - KEPT_UNFINISHED,),
     )
 

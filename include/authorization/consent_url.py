@@ -45,6 +45,8 @@ def is_amazon_callback(uri: str, *, allowed_origins: frozenset[str]) -> bool:
     """Tell whether an address is Amazon's place to confirm: one of these origins exactly, that path, nothing else."""
     if not (uri.isascii() and uri.isprintable()) or any(sign in uri for sign in "\\@?# \t%"):
         return False
+    if any(step in ("", ".", "..") for step in uri.split("/")[3:]):
+        return False
     try:
         parts = urlsplit(uri)
         origin = _origin(uri)

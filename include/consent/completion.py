@@ -120,7 +120,8 @@ def discard(connection: Connection, consent_id: int, means: Means, *, by: str) -
         return
     seller = means.sellers().get(consent.seller_id)
     with connection.transaction():
-        consent_state.end(connection, consent_id, "refused", now_utc=means.now(), why=f"discarded by {by}")
+        if not consent_state.note_discarded(connection, consent_id, by=by, now_utc=means.now()):
+            return
         nothing_to_confirm(connection, consent.seller_id, means)
         for incident in open_incidents(connection, consent.seller_id, REFUSED):
             contacts = seller.contacts if seller else ()
@@ -195,6 +196,9 @@ def _put_off(connection: Connection, consent: Consent, trouble: SellerOrdersErro
     # Whoever pasted it stands before the page and can paste another.
     if (is_ours and consent.purpose is Purpose.PASTE) or means.now() - consent.started_utc > GIVEN_UP_AFTER:
         return refuse(connection, consent, Outcome.NOT_POSSIBLE, means, why=str(trouble))
+    if consent.purpose is Purpose.LOGIN:
+        # Nobody has proven yet that this seller's account came back.
+        return Result(Outcome.VERIFYING, consent.consent_id)
     with connection.transaction():
         standing = read_authorization(connection, consent.seller_id, locked=True)
         if standing.status not in GOOD:

@@ -8,7 +8,6 @@ because Amazon takes its time and somebody else may have been quicker.
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from typing import Final
 
 from include.authorization import consent_state
@@ -22,10 +21,10 @@ from include.authorization.status import (
     remember_account,
 )
 from include.authorization.token_seal import unseal
-from include.consent.account import Account, doubts, probe
+from include.consent.account import Account, client_of, doubts, probe, proofs
 from include.consent.means import Means
 from include.consent.outcome import Outcome, Result, refuse
-from include.errors import ReauthorizationRequiredError, TokenUnreadableError
+from include.errors import ContractError, ReauthorizationRequiredError, TokenUnreadableError
 from include.notifications.failures import operators_of, tell_operators
 from include.notifications.incidents import close_incident, open_incident, open_incidents
 from include.notifications.lookout import WATCH
@@ -56,15 +55,17 @@ def store(connection: Connection, consent: Consent, means: Means) -> Result | No
     mark = fingerprint(refresh_token, means.settings.secret_key)
     if _is_older(consent, read_authorization(connection, seller.seller_id), mark):
         return refuse(connection, consent, Outcome.DONE, means, why=NEWER)
+    client = client_of(seller, refresh_token, means)
     try:
-        account = probe(seller, refresh_token, means)
+        account = probe(seller, client, consent.selling_partner_id)
     except ReauthorizationRequiredError as refusal:
         log.warning("consent %s: its token is refused already: %s", consent.consent_id, refusal)
         return refuse(connection, consent, Outcome.CODE_EXPIRED, means, why="Amazon refuses this token already")
-    account = replace(account, selling_partner_id=consent.selling_partner_id)
     entries = _entries_of(connection, seller, account, means)
-    if not consent.confirmed_by and (why := doubts(connection, entries, account, means)):
-        return _ask_operators(connection, consent, seller, why, means)
+    if not consent.confirmed_by:
+        proven = {} if account.denied else proofs(connection, entries, client)
+        if why := _shared(connection, entries, mark) or doubts(connection, consent, entries, account, proven, means):
+            return _ask_operators(connection, consent, seller, why, means)
     with authorization_locks(connection, [entry.seller_id for entry in entries]):
         return _write(connection, consent, entries, account, refresh_token, mark, means)
 
@@ -73,8 +74,13 @@ def start_runs(connection: Connection, consent: Consent, means: Means) -> None:
     """Take a consent from `stored` to `done`; repeating starts nothing twice."""
     sellers = means.sellers()
     for seller_id in consent.seller_ids:
-        if seller_id in sellers:
+        if seller_id not in sellers:
+            continue
+        try:
             means.airflow.start_run(sellers[seller_id].dag_id, _run_id(consent.consent_id), "The authorization is new")
+        except ContractError as absent:
+            # A DAG that Airflow has not read yet; its night comes all the same, and the others' runs now.
+            log.warning("consent %s: no run of %s: %s", consent.consent_id, seller_id, absent)
     # It sends the closing letters.
     means.airflow.start_run(WATCH, _run_id(consent.consent_id))
     consent_state.end(connection, consent.consent_id, "done", now_utc=means.now())
@@ -86,6 +92,16 @@ def nothing_to_confirm(connection: Connection, seller_id: str, means: Means) -> 
         return
     for incident in open_incidents(connection, seller_id, CONSENT_TO_CONFIRM):
         close_incident(connection, incident, now_utc=means.now())
+
+
+def _shared(connection: Connection, entries: list[Seller], mark: str) -> str:
+    """Whether somebody else has this very token, which is how a private application's is recognised."""
+    ids = {entry.seller_id for entry in entries}
+    others = [other for other in read_authorizations(connection).values() if other.seller_id not in ids]
+    for other in others:
+        if other.token_fingerprint and not is_another_token(other.token_fingerprint, mark):
+            return f"The entry {other.seller_id} has this very token already."
+    return ""
 
 
 def _is_older(consent: Consent, standing: Authorization, mark: str) -> bool:

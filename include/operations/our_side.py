@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -70,7 +71,9 @@ def raw_pages(means: Means) -> Iterator[Finding]:
     except Exception as refused:  # noqa: BLE001 - every store has errors of its own, and all mean the same here
         yield wrong(f"RAW_URL does not answer ({type(refused).__name__}).", "Check its address and credentials.")
         return
-    yield ok(f"{means.settings.raw_url} {'answers' if exists else 'is made by the first run'}")
+    # Between scheme and host an address may carry a password.
+    address = re.sub(r"//[^/]*@", "//", means.settings.raw_url)
+    yield ok(f"{address} {'answers' if exists else 'is made by the first run'}")
 
 
 def airflow(means: Means) -> Iterator[Finding]:

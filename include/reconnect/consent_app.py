@@ -47,6 +47,9 @@ log = logging.getLogger(__name__)
 # Anybody may ask, so that a crowd must not take the warehouse's connections from the nightly runs.
 WAREHOUSE_AT_ONCE: Final = 4
 WAREHOUSE_TURN_S: Final = 2.0
+# Fewer than the server has threads, so that slow ones leave room for the pages.
+CALLBACKS_AT_ONCE: Final = 8
+CALLBACK_TURN_S: Final = 5.0
 STATEMENT_TIMEOUT: Final = "2s"
 REFUSALS: Final = {400: "not_amazon", 403: "elsewhere", 429: "too_many"}
 Guard = Literal["public", "signed link", "signed link, own page", "own page", "state and cookie", "signed result"]
@@ -63,6 +66,7 @@ class _Site:
         self._now = means.now
         self._way = ConsentWay(means)
         self._limit = RateLimit()
+        self._callback_turns = threading.BoundedSemaphore(CALLBACKS_AT_ONCE)
         self._warehouse_turns = threading.BoundedSemaphore(WAREHOUSE_AT_ONCE)
 
     def shop(self, request: Request, _: Form) -> Response:
@@ -93,10 +97,14 @@ class _Site:
         with self._warehouse() as connection:
             if refused := self._way.refuse_unknown(connection, request):
                 return refused
-        # Amazon is asked on the way, which may take longer than a turn of the crowd's; nobody comes here without a
-        # state that we issued.
-        with warehouse_errors(), connect(self._settings.warehouse_dsn) as connection:
-            return self._way.callback(connection, request)
+        # Amazon is asked on the way, which takes longer than a turn of the crowd's.
+        if not self._callback_turns.acquire(timeout=CALLBACK_TURN_S):
+            raise TransportError("Too many come back from Amazon at once.")
+        try:
+            with warehouse_errors(), connect(self._settings.warehouse_dsn) as connection:
+                return self._way.callback(connection, request)
+        finally:
+            self._callback_turns.release()
 
     def done(self, request: Request, _: Form) -> Response:
         with self._warehouse() as connection:

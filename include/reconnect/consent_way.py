@@ -93,35 +93,38 @@ class ConsentWay:
         """Take what Amazon brought, as far as it goes, and send on to a page whose address says nothing."""
         query = request.query_params
         state, code = query.get("state", "")[:MOST_STATE], query.get("spapi_oauth_code", "")[:MOST_STATE]
+        browser = self._cookies.take(request, state)
         language, seller_id = consent_state.language_of(connection, state)
+        mine = consent_state.of_browser(connection, state, browser)
+        # Whoever else has this address learns no shop and gets no link.
+        named = mine.seller_id if mine and mine.purpose is not Purpose.LOGIN else ""
         if not code and language:
-            return self._go_to("not_confirmed", seller_id, language)
+            return self._go_to("not_confirmed", named, language)
         try:
             consent = consent_state.consume(
                 connection,
                 state,
-                self._cookies.take(request, state),
+                browser,
                 selling_partner_id=query.get("selling_partner_id", ""),
                 now_utc=self._means.now(),
             )
         except StateUnknownError:
-            return self._go_to(self._stop_of_used(connection, request, state), seller_id, language)
+            return self._go_to(STOPS_OF_USED.get(mine.step if mine else "", "unknown_state"), named, language)
         except StateExpiredError:
-            return self._go_to("expired_state", seller_id, language)
+            return self._go_to("expired_state", named, language)
         except OtherBrowserError:
+            # It is fresh and unused: who brings it here began it a few minutes ago, in the browser next door.
             return self._go_to("other_browser", seller_id, language)
         result = receive(connection, consent, code, self._means)
         log.info("consent %s: %s", result.consent_id, result.outcome)
         stop = "done_paused" if result.outcome is Outcome.DONE and result.paused else result.outcome.value
-        seller_id = seller_id or next(iter(result.seller_ids), "")
-        answer = self._go_to(stop, seller_id, language)
+        if consent.purpose is Purpose.LOGIN:
+            # Anybody can begin in Seller Central's name: what is said must not tell whom we know.
+            named = next(iter(result.seller_ids), "") if result.outcome is Outcome.DONE else ""
+            stop = stop if result.outcome is Outcome.DONE else "login_unsure"
+        answer = self._go_to(stop, named, language)
         self._cookies.drop(answer, state)
         return answer
-
-    def _stop_of_used(self, connection: Connection, request: Request, state: str) -> str:
-        """What to tell a browser that brings its own value again: people reload pages."""
-        consent = consent_state.of_browser(connection, state, self._cookies.take(request, state))
-        return STOPS_OF_USED.get(consent.step, "unknown_state") if consent else "unknown_state"
 
     def done(self, connection: Connection, request: Request) -> Response:
         """Show how a way ended; the address is good for ten minutes and for reading only."""

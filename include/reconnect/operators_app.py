@@ -7,6 +7,7 @@ sellers' pages.
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from fastapi import FastAPI, Form, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from include.authorization import consent_state
@@ -38,6 +40,7 @@ from include.settings import load_consent_settings, load_notification_settings, 
 from include.warehouse.connection import Connection, connect, warehouse_errors
 
 log = logging.getLogger(__name__)
+TOKEN: Final = re.compile(r"[!-~]{1,4096}")
 PAUSED_KNOWN_FOR_S: Final = 15.0
 HEADERS: Final = {
     "Content-Security-Policy": (
@@ -110,12 +113,10 @@ class _Page:
         self._send_soon(f"invited__{incident.incident_id}")
         return self._back(seller, lang)
 
-    def paste(
-        self, connection_id: str, user: guards.User, refresh_token: str = Form(max_length=4096), lang: str = "en"
-    ) -> Response:
+    def paste(self, connection_id: str, user: guards.User, refresh_token: str = Form(), lang: str = "en") -> Response:
         seller = self._seller_of(connection_id)
         token = refresh_token.strip()
-        if seller.authorization != "private" or not token or not token.isprintable():
+        if seller.authorization != "private" or not TOKEN.fullmatch(token):
             raise HTTPException(409, "Only a private application's token is pasted, and it is plain text.")
         with self._warehouse() as connection:
             result = completion.keep_pasted(connection, seller, token, self._means, started_by=guards.name_of(user))
@@ -237,6 +238,11 @@ def create_app(means: Means | None = None) -> FastAPI:
             here = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
             return RedirectResponse(f"/auth/login/?next={quote(here, safe='')}", 303)
         return HTMLResponse(f"<p>{error.status_code}: {escape(str(error.detail))}</p>", error.status_code)
+
+    @app.exception_handler(RequestValidationError)
+    async def unreadable(_: Request, __: RequestValidationError) -> Response:
+        # FastAPI's own answer repeats what was sent, a token among it.
+        return HTMLResponse("<p>422: a field is missing or unreadable.</p>", 422)
 
     @app.exception_handler(SellerOrdersError)
     async def trouble(_: Request, error: SellerOrdersError) -> Response:

@@ -9,14 +9,15 @@ import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection
+from datetime import timedelta
+from ipaddress import ip_address, ip_network
 from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from include.authorization.consent_state import STATE_LIFE
-
+COOKIE_LIFE: Final = timedelta(hours=1)
 BURST: Final = 30.0
 RATE_PER_S: Final = 1.0
 MOST_VISITORS: Final = 10_000
@@ -38,8 +39,8 @@ class BrowserCookies:
         return f"{'__Host-' if self._is_secure else ''}consent-{mark}"
 
     def give(self, response: Response, state: str, browser: str) -> None:
-        """Let the browser keep its value for as long as the state is good."""
-        life_s = int(STATE_LIFE.total_seconds())
+        """Let the browser keep its value; longer than it is good, so that who comes late is known again."""
+        life_s = int(COOKIE_LIFE.total_seconds())
         response.set_cookie(
             self.name(state), browser, max_age=life_s, path="/", secure=self._is_secure, httponly=True, samesite="lax"
         )
@@ -71,6 +72,15 @@ def address_of(request: Request, trusted_proxies: Collection[str]) -> str:
     return peer
 
 
+def _household(address: str) -> str:
+    """Who has one IPv6 address has as many as there are in its /64."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    return str(ip_network((parsed, 64), strict=False)) if parsed.version == 6 else address
+
+
 class RateLimit:
     """A bucket for each address, in memory: enough for a person, too little for whoever guesses links.
 
@@ -84,7 +94,7 @@ class RateLimit:
 
     def allows(self, address: str) -> bool:
         """Take a token of an address's bucket; false where there is none."""
-        now_s = self._monotonic()
+        now_s, address = self._monotonic(), _household(address)
         tokens, then_s = self._buckets.pop(address, (BURST, now_s))
         tokens = min(BURST, tokens + (now_s - then_s) * RATE_PER_S)
         self._buckets[address] = (max(0.0, tokens - 1), now_s)

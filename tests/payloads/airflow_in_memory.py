@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from include.errors import SellerOrdersError
+from include.errors import ContractError, SellerOrdersError
 
 
 @dataclass
@@ -23,6 +23,7 @@ class Airflow:
         states: Of its processes.
         errors: Of DAG files.
         active: By DAG, the runs that wait or work.
+        absent: DAGs that it does not know.
         did: Everything that was changed, in order.
         logins: By Connection, the id that stands in it.
     """
@@ -38,6 +39,7 @@ class Airflow:
     states: dict[str, str] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     active: dict[str, list[str]] = field(default_factory=dict)
+    absent: set[str] = field(default_factory=set)
     did: list[str] = field(default_factory=list)
 
     def store(self, connection_id: str, *, region: str, selling_partner_id: str, refresh_token: str) -> None:
@@ -96,6 +98,8 @@ class Airflow:
         self._fail()
         if self.no_runs:
             raise self.no_runs
+        if dag_id in self.absent:
+            raise ContractError(f"Airflow answered HTTP 404 to POST /api/v2/dags/{dag_id}/dagRuns.")
         if (dag_id, run_id) in self.runs:
             return False
         self.runs.append((dag_id, run_id))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import requests
 
+from include.clock import utc_now
 from include.fake_amazon.server import RunningFake
+from include.warehouse.connection import Connection
 
 
 def give_consent(fake: RunningFake, shop_id: str, *, redirect_uri: str, state: str = "s") -> tuple[str, str]:
@@ -30,3 +33,13 @@ def give_consent(fake: RunningFake, shop_id: str, *, redirect_uri: str, state: s
     returned = parse_qs(urlsplit(confirmed.headers["location"]).query)
     assert returned["state"] == [state]
     return returned["selling_partner_id"][0], returned["spapi_oauth_code"][0]
+
+
+def hold_order(warehouse: Connection, fake: RunningFake, seller_id: str) -> None:
+    """Let the tables hold one order of the seller's, as Amazon has it."""
+    order = fake.client.truth(seller_id, utc_now() - timedelta(minutes=3))["orders"][0]
+    warehouse.execute(
+        "INSERT INTO amazon.orders (seller_id, order_id, created_utc, last_updated_utc, programs, extracted_utc)"
+        " VALUES (%s, %s, now(), now(), '{}', now())",
+        (seller_id, order["order_id"]),
+    )

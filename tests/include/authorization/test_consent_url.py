@@ -88,3 +88,9 @@ def test_no_text_before_or_behind_the_origin_makes_another_host_amazons(middle, 
 def test_the_seller_central_of_the_settings_counts_too():
     own = "http://sellercentral.localhost:8091"
     assert is_amazon_callback(f"{own}/apps/authorize/confirm/x", allowed_origins=amazon_origins(own))
+
+
+@pytest.mark.parametrize("path", ["confirm/../../gp/redirect.html", "confirm/./x", "confirm//x", "confirm/x/"])
+def test_a_way_out_that_winds_is_not_amazons(path):
+    uri = f"https://amazon.com/apps/authorize/{path}"
+    assert not is_amazon_callback(uri, allowed_origins=frozenset({"https://amazon.com"}))

@@ -21,7 +21,7 @@ from include.sellers.registry import Seller
 from include.settings import ConsentSettings, NotificationSettings, Settings
 from include.warehouse.connection import Connection
 from tests.payloads.airflow_in_memory import Airflow
-from tests.payloads.consents import give_consent
+from tests.payloads.consents import give_consent, hold_order
 from tests.payloads.sellers import acme
 
 PUBLIC_BASE_URL = "http://127.0.0.1:8092"
@@ -59,6 +59,10 @@ class Desk:
         """The whole way."""
         return receive(self.warehouse, *self.come_back(seller_id, **how), self.means)
 
+    def has_order(self, seller_id: str = "acme") -> None:
+        """Let the tables hold one of the seller's orders."""
+        hold_order(self.warehouse, self.amazon, seller_id)
+
     def standing(self, seller_id: str = "acme"):
         return read_authorization(self.warehouse, seller_id)
 
@@ -77,6 +81,8 @@ def amazon() -> Iterator[RunningFake]:
     with serve_in_thread() as fake:
         for shop_id in ("acme", "other"):
             fake.client.ensure_shop(shop_id, region="eu", marketplaces=["DE", "FR"], orders_per_day=1)
+        fake.client.ensure_shop("twin", region="eu", marketplaces=["DE", "FR"], orders_per_day=1, store_name="Acme")
+        fake.client.ensure_shop("nameless", region="eu", marketplaces=["DE", "FR"], orders_per_day=1, store_name="")
         fake.client.ensure_shop("third", region="eu", marketplaces=["DE"], orders_per_day=1)
         yield fake
 

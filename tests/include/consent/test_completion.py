@@ -136,8 +136,9 @@ def test_a_connection_that_names_another_account_is_confirmed_first(desk):
     assert desk.consent().outcome is Outcome.CONFIRMING
 
 
-def test_from_seller_central_the_seller_is_found_by_its_account(desk):
+def test_from_seller_central_the_seller_is_found_by_its_account_and_proven_by_an_order(desk):
     desk.consent()
+    desk.has_order()
     result = desk.consent("acme", purpose=Purpose.LOGIN)
     assert (result.outcome, result.seller_ids, desk.standing().generation) == (Outcome.DONE, ("acme",), 2)
 
@@ -303,9 +304,9 @@ def test_an_authorization_given_later_replaces_one_that_was_stored_first(desk):
 def test_a_seller_let_go_in_the_middle_of_a_consent_stays_gone(desk, monkeypatch):
     real = storing.doubts
 
-    def let_go(connection, entries, account, means):
-        list(offboard(connection, "acme", means, delete_data=True))
-        return real(connection, entries, account, means)
+    def let_go(connection, *others):
+        list(offboard(connection, "acme", desk.means, delete_data=True))
+        return real(connection, *others)
 
     monkeypatch.setattr(storing, "doubts", let_go)
     assert desk.consent().outcome is Outcome.UNKNOWN_ACCOUNT
@@ -391,3 +392,85 @@ def test_what_operators_were_asked_stays_open_while_another_consent_waits(desk):
     assert desk.open_classes() == [CONSENT_TO_CONFIRM]
     discard(desk.warehouse, results[1].consent_id, desk.means, by="ops")
     assert desk.open_classes() == []
+
+
+def test_from_seller_central_nobody_takes_a_shop_over_by_its_name_and_its_id(desk):
+    desk.consent()
+    desk.has_order()
+    before = desk.airflow.stored["amazon_seller_acme"][-1]
+    for shop in ("other", "twin"):
+        consent, code = desk.come_back("acme", account_of=shop, purpose=Purpose.LOGIN)
+        consent = _edited(desk, consent)
+        assert receive(desk.warehouse, consent, code, desk.means).outcome is Outcome.CONFIRMING, shop
+    assert desk.airflow.stored["amazon_seller_acme"][-1] == before
+    said = [waiting.trouble for waiting in consent_state.waiting(desk.warehouse)]
+    assert all("does not show this account the seller's newest order" in trouble for trouble in said)
+
+
+def test_from_seller_central_a_shop_without_an_order_is_an_operators_to_confirm(desk):
+    desk.consent()
+    assert desk.consent("acme", purpose=Purpose.LOGIN).outcome is Outcome.CONFIRMING
+
+
+def test_a_shop_that_was_renamed_is_proven_by_its_order(desk):
+    desk.consent()
+    desk.has_order()
+    remember_account(desk.warehouse, "acme", selling_partner_id="", marketplace_ids=[], store_names=["Before"])
+    assert desk.consent().outcome is Outcome.DONE
+
+
+def test_an_account_without_any_name_is_not_taken_for_one_that_has_one(desk):
+    desk.consent()
+    consent, code = desk.come_back(account_of="nameless")
+    consent = _edited(desk, consent)
+    assert receive(desk.warehouse, consent, code, desk.means).outcome is Outcome.CONFIRMING
+
+
+def test_an_account_of_an_entry_that_is_unusable_just_now_is_still_that_entrys(desk):
+    desk.consent()
+    entry = desk.sellers.pop("acme")
+    consent, code = desk.come_back("other", account_of="acme")
+    assert receive(desk.warehouse, consent, code, desk.means).outcome is Outcome.CONFIRMING
+    desk.sellers["acme"] = entry
+
+
+def test_one_private_token_for_two_entries_is_confirmed_first(desk):
+    for seller_id in ("acme", "other"):
+        desk.sellers[seller_id] = replace(desk.sellers[seller_id], authorization="private")
+    token = desk.amazon.client.authorize("acme").refresh_token
+    outcomes = [
+        keep_pasted(desk.warehouse, desk.sellers[one], token, desk.means, started_by="ops").outcome
+        for one in ("acme", "other")
+    ]
+    assert outcomes == [Outcome.DONE, Outcome.CONFIRMING]
+
+
+def test_a_stranger_whose_account_cannot_be_asked_changes_nobodys_status(desk):
+    desk.consent()
+    record_refused(desk.warehouse, "acme", Status.REAUTHORIZATION_REQUIRED, "expired", now_utc=utc_now())
+    consent, code = desk.come_back("acme", account_of="other", purpose=Purpose.LOGIN)
+    consent = _edited(desk, consent)
+    desk.amazon.client.fail_next("getMarketplaceParticipations", status=429, times=5)
+    assert receive(desk.warehouse, consent, code, desk.means).outcome is Outcome.VERIFYING
+    assert desk.standing().status is Status.REAUTHORIZATION_REQUIRED
+
+
+def test_a_dag_that_airflow_does_not_know_yet_keeps_nobody_elses_run_back(desk):
+    desk.airflow.absent = {"amazon_orders__acme"}
+    result = desk.consent()
+    assert (result.outcome, [dag_id for dag_id, _ in desk.airflow.runs]) == (Outcome.DONE, ["authorization_watch"])
+
+
+def test_of_two_operators_one_confirms_and_the_other_discards_the_first_counts(desk):
+    desk.consent()
+    consent, code = desk.come_back(account_of="other")
+    result = receive(desk.warehouse, _edited(desk, consent), code, desk.means)
+    assert confirm(desk.warehouse, result.consent_id, desk.means, by="one").outcome is Outcome.DONE
+    discard(desk.warehouse, result.consent_id, desk.means, by="two")
+    assert desk.step(result.consent_id) == "done"
+
+
+def test_what_strangers_leave_behind_is_forgotten_after_a_day(desk):
+    desk.consent("acme", account_of="other", purpose=Purpose.LOGIN)
+    consent_state.forget_unfinished(desk.warehouse, now_utc=utc_now() + timedelta(days=1, minutes=1))
+    assert desk.warehouse.execute("SELECT count(*) FROM ops.consent").fetchone() == (0,)

@@ -247,3 +247,8 @@ def test_a_line_shows_what_is_wrong_without_colour_and_its_remedy_below():
     assert line_of("Mail", wrong("MAIL_FROM is not set.", "Set it.")) == (
         "WRONG  Mail          MAIL_FROM is not set.\n                     Set it."
     )
+
+
+def test_a_password_in_raw_url_is_not_shown(house):
+    means = with_settings(house.means, "settings", raw_url="memory://me:planted@there/raw")
+    assert "planted" not in "".join(line_of(name, finding) for name, finding in findings(house, means))

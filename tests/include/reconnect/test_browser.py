@@ -19,6 +19,7 @@ from include.settings import ConsentSettings, NotificationSettings, Settings
 from tests.include.consent.conftest import Airflow
 from tests.include.reconnect.conftest import ACME, Site, serving
 from tests.payloads.clocks import HandClock
+from tests.payloads.consents import hold_order
 
 pytestmark = pytest.mark.slow
 
@@ -141,6 +142,7 @@ def test_seller_centrals_own_renewal_in_english_on_a_phone(chromium, site, amazo
     _to_amazon(page, _link(site, warehouse), _account_of(amazon, ID))
     page.check("#agree")
     page.click("#confirm")
+    hold_order(warehouse, amazon, ID)
     phone = _context(chromium, locale="en-GB", viewport={"width": 360, "height": 740}).new_page()
     phone.goto(f"{amazon.client.seller_central_url}/apps/manage")
     phone.select_option("#account", _account_of(amazon, ID))

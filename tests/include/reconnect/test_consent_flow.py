@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from html import unescape
+from threading import Event, Semaphore
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
@@ -14,13 +15,15 @@ import pytest
 from include.authorization.status import Status, read_authorization, record_refused
 from include.clock import utc_now
 from include.consent import means as means_module
+from include.errors import TransportError
 from include.fake_amazon.server import RunningFake, serve_in_thread
+from include.local_stack.waiting import wait_until
 from include.reconnect.visitor import BURST, RateLimit
 from include.settings import ConsentSettings
 from include.warehouse.connection import Connection
 from tests.include.consent.conftest import Airflow
 from tests.include.reconnect.conftest import ACME, NOTIFICATIONS, Answer, Serve, Site, path_of
-from tests.payloads.consents import give_consent
+from tests.payloads.consents import give_consent, hold_order
 
 ID = ACME["id"]
 OWN = {"Origin": "https://orders.example.com"}
@@ -131,7 +134,7 @@ def test_the_pages_speak_english_too(seller: Seller):
 def test_the_cookie_is_this_hosts_alone_and_no_script_reads_it(seller: Seller):
     cookie = seller.start().headers["set-cookie"]
     assert cookie.startswith("__Host-consent-")
-    for word in ("HttpOnly", "Secure", "SameSite=lax", "Path=/", "Max-Age=600"):
+    for word in ("HttpOnly", "Secure", "SameSite=lax", "Path=/", "Max-Age=3600"):
         assert word in cookie
     assert "Domain" not in cookie
 
@@ -257,6 +260,7 @@ def test_without_an_application_of_ours_there_is_no_button(serve: Serve, warehou
 
 def test_seller_centrals_own_renewal_comes_back_to_the_right_shop(seller: Seller):
     seller.come_back(seller.state_of(seller.start()))
+    hold_order(seller.warehouse, seller.amazon, ID)
     answer = seller.site.ask(
         "/login", "POST", OWN, urlencode({"amazon_callback_uri": GOOD, "amazon_state": "theirs", "lang": "en"})
     )
@@ -360,3 +364,86 @@ def test_an_earlier_mails_link_does_not_call_a_lapsed_connection_active(seller: 
     page = seller.site.ask(link).page.text
     assert "bereits aktiv" not in page
     assert "abgelaufen" in page
+
+
+def _strangers_state(seller: Seller) -> str:
+    """What anybody gets without a link: a state, and its cookie."""
+    fields = {"amazon_callback_uri": "https://amazon.com/apps/authorize/confirm/x", "amazon_state": "s", "lang": "en"}
+    return seller.state_of(seller.start("/login", body=urlencode(fields)))
+
+
+def test_a_stranger_learns_nothing_of_who_is_known_here_and_gets_no_link(seller: Seller):
+    seller.come_back(seller.state_of(seller.start()))
+    known = read_authorization(seller.warehouse, ID).selling_partner_id
+    pages = []
+    for account in (known, "A0NOBODY"):
+        state = _strangers_state(seller)
+        pages.append(seller.bring({"state": state, "selling_partner_id": account, "spapi_oauth_code": "bogus"}))
+    state = _strangers_state(seller)
+    pages.append(seller.come_back(state, account_of="other", selling_partner_id=known))
+    assert len({page.page.text for page in pages}) == 1
+    assert "could not be sure" in pages[0].page.text
+    # The consent is noted under the seller's name now; its address, without the cookie, still says nothing.
+    for cookies in ("", seller.cookies):
+        again = seller.bring({"state": state}, cookies=cookies)
+        assert "Acme" not in again.page.text
+        assert "/shop/" not in again.body
+    assert seller.generation() == 1
+
+
+def test_an_old_address_in_somebodys_history_is_no_way_back_in(seller: Seller):
+    state = seller.state_of(seller.start())
+    seller.come_back(state)
+    seller.site.clock.advance(days=700)
+    for query in ({"state": state}, {"state": state, "spapi_oauth_code": "c", "selling_partner_id": "A1"}):
+        page = seller.bring(query, cookies="")
+        assert "/shop/" not in page.body
+        assert "Acme" not in page.page.text
+
+
+def test_who_comes_too_late_in_the_same_browser_begins_again_by_a_button(seller: Seller):
+    state = seller.state_of(seller.start())
+    seller.site.clock.advance(minutes=11)
+    page = seller.come_back(state)
+    assert "Das hat zu lange gedauert" in page.page.text
+    assert "https://orders.example.com/shop/" in page.body
+
+
+def test_a_crowd_that_comes_back_at_once_leaves_the_warehouse_to_others(seller: Seller, monkeypatch):
+    from include.consent import completion
+    from include.reconnect import consent_app, visitor
+
+    monkeypatch.setattr(visitor, "BURST", 1000.0)
+    monkeypatch.setattr(consent_app, "CALLBACK_TURN_S", 0.2)
+    seller.come_back(seller.state_of(seller.start()))
+    account = read_authorization(seller.warehouse, ID).selling_partner_id
+    arrived, go_on = Semaphore(0), Event()
+
+    def slow_amazon(*_: object, **__: object) -> str:
+        arrived.release()
+        go_on.wait(20)
+        raise TransportError("slow")
+
+    monkeypatch.setattr(completion, "exchange_code", slow_amazon)
+    states = [(_strangers_state(seller), seller.cookies) for _ in range(consent_app.CALLBACKS_AT_ONCE + 4)]
+
+    def come(state: str, cookies: str) -> int:
+        query = {"state": state, "selling_partner_id": account, "spapi_oauth_code": "c"}
+        return seller.site.ask(f"/callback?{urlencode(query)}", headers={"Cookie": cookies}).status
+
+    with ThreadPoolExecutor(len(states)) as pool:
+        answers = [pool.submit(come, *one) for one in states]
+        for _ in range(consent_app.CALLBACKS_AT_ONCE):
+            assert arrived.acquire(timeout=20)
+        assert wait_until(lambda: sum(answer.done() for answer in answers) == 4, 20)
+        assert seller.open_link().status == 200
+        go_on.set()
+        statuses = sorted(answer.result() for answer in answers)
+    assert statuses == [303] * consent_app.CALLBACKS_AT_ONCE + [503] * 4
+
+
+def test_all_addresses_of_one_household_are_one_visitor():
+    limit = RateLimit(monotonic=lambda: 0.0)
+    allowed = sum(limit.allows(f"2001:db8:1:2::{number:x}") for number in range(1, 200))
+    assert allowed == BURST
+    assert limit.allows("2001:db8:1:3::1")

@@ -268,6 +268,13 @@ def test_nothing_is_no_token_to_paste(ask, warehouse):
     assert warehouse.execute("SELECT count(*) FROM ops.consent").fetchone() == (0,)
 
 
+@pytest.mark.parametrize("field", ["refresh_token", "refreshtoken"])
+def test_what_is_refused_in_the_form_is_not_repeated(ask, field):
+    answer = ask("op", "/paste/amazon_seller_own_app", "POST", OWN, data={field: "Atzr|planted" * 400})
+    assert answer.status_code in (409, 422)
+    assert "planted" not in answer.text
+
+
 def test_the_history_tells_incidents_and_consents(ask, acme, warehouse):
     consent_state.begin_kept(
         warehouse, seller_id="acme", sealed_token="", generation=1, started_by="Petra <P>", now_utc=NOW
