@@ -34,6 +34,8 @@ FILLED_TABLES = (
     "ops.seller_authorization",
     "ops.heartbeat",
     "ops.consent",
+    "ops.report",
+    "ops.order_to_fetch",
 )
 
 

@@ -130,11 +130,12 @@ def load(seller_id: str) -> dict[str, Any]:
     """
     settings = load_settings()
     with connect(settings.warehouse_dsn) as connection, warehouse_errors():
-        result = load_orders(connection, seller_id)
+        entries = load_sellers(settings.sellers_file, dag_id=DAG_ID_PREFIX + seller_id)
+        seller = next((entry for entry in entries if isinstance(entry, Seller)), None)
+        result = load_orders(connection, seller_id, seller=seller, settings=settings)
         delete_old_pages(connection, seller_id, days=settings.raw_retention_days, now=utc_now)
-        for seller in load_sellers(settings.sellers_file, dag_id=DAG_ID_PREFIX + seller_id):
-            if isinstance(seller, Seller):
-                loaded(connection, seller, now_utc=utc_now())
+        if seller:
+            loaded(connection, seller, now_utc=utc_now())
     watermark = format_utc(result.complete_through_utc) if result.complete_through_utc else None
     return {
         "rows": result.orders,

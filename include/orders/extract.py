@@ -10,6 +10,7 @@ from typing import cast
 from include.clock import Now, format_utc
 from include.errors import ContractError, NotYetError, SellerOrdersError, ThrottledError
 from include.orders import planning, progress, windows
+from include.orders.catch_up import CatchUp
 from include.orders.coverage import log_what_is_not_covered
 from include.orders.landing import page_url, write_page
 from include.orders.personal_data import remove_personal_data
@@ -24,6 +25,7 @@ from include.warehouse.connection import Connection, seller_lock
 
 # A million orders in one window; what goes on beyond is no answer but a loop.
 MOST_PAGES = 10_000
+LONGEST_WAIT = timedelta(hours=1)
 # Amazon's code for a parameter it does not take; a pagination token that lapsed early is one.
 REFUSED_INPUT = "InvalidInput"
 
@@ -78,15 +80,29 @@ def extract_orders(
         TransientError: Another run works on this seller, or the warehouse or the landing is out of reach.
     """
     extraction = _Extraction(seller, client, connection, settings, now, begun_utc or now(), request)
+    catch_up = CatchUp(seller, client, connection, settings, now)
     with seller_lock(connection, seller.seller_id):
+        if request is None:
+            catch_up.begin()
         try:
             more = extraction.work()
         except NotYetError as wait:
-            if not windows.windows_to_load(connection, seller.seller_id):
+            catch_up.go_on()
+            catch_up.details()
+            if not (windows.has_slice_to_load(connection, seller.seller_id) or catch_up.is_worth_a_load()):
                 extraction.fail_if_it_only_waited()
-                raise
+                until_utc = catch_up.comes_back(wait.until_utc)
+                raise NotYetError(str(wait), until_utc=until_utc) from None
             log.info("%s What is complete goes to the tables first; the next run goes on.", wait)
             more = True
+        else:
+            catch_up.go_on()
+            catch_up.details()
+            is_load_due = windows.has_slice_to_load(connection, seller.seller_id) or catch_up.is_worth_a_load()
+            if catch_up.is_under_way() and not more and not is_load_due:
+                until_utc = catch_up.comes_back(now() + LONGEST_WAIT)
+                raise NotYetError("A report, or getOrder's quota, is not there yet.", until_utc=until_utc)
+            more = more or catch_up.is_under_way() or (is_load_due and catch_up.is_worth_a_load())
         return extraction.result(more)
 
 

@@ -27,6 +27,11 @@ def page_url(raw_url: str, seller_id: str, window: Window, number: int) -> str:
     return str(folder / f"page-{number:04d}.json.gz")
 
 
+def report_url(raw_url: str, seller_id: str, report_no: int) -> str:
+    """Name the place of a report: `RAW_URL/orders/SELLER/reports/report-000001.tsv.gz`."""
+    return str(UPath(seller_folder(raw_url, seller_id)) / "reports" / f"report-{report_no:06d}.tsv.gz")
+
+
 def seller_folder(raw_url: str, seller_id: str) -> str:
     """Name the folder that holds all of a seller's pages."""
     return str(UPath(raw_url) / "orders" / seller_id)

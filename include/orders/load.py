@@ -12,13 +12,18 @@ from typing import NamedTuple, cast
 
 import psycopg
 
+from include.clock import Now, utc_now
 from include.errors import LoadError
 from include.orders import rejections, windows
+from include.orders.catch_up import close_gap
 from include.orders.landing import read_page
 from include.orders.planning import Purpose
 from include.orders.reading import Rejected, read_orders
 from include.orders.records import Order
 from include.orders.tables import delete_orders, insert_orders
+from include.orders.totals import forget_fetched, load_reports
+from include.sellers.registry import Seller
+from include.settings import Settings
 from include.warehouse.connection import Connection, seller_lock
 
 log = logging.getLogger(__name__)
@@ -76,8 +81,22 @@ class ReadOrder(NamedTuple):
     version: tuple[datetime, datetime]
 
 
-def load_orders(connection: Connection, seller_id: str) -> LoadResult:
-    """Load every window of the seller that waits, oldest first, each whole with its watermark.
+def load_orders(
+    connection: Connection,
+    seller_id: str,
+    *,
+    seller: Seller | None = None,
+    settings: Settings | None = None,
+    now: Now = utc_now,
+) -> LoadResult:
+    """Load every window of the seller that waits, oldest first, each whole with its watermark; then its reports.
+
+    Args:
+        connection: The warehouse.
+        seller_id: Whose orders.
+        seller: Its entry; without a usable one reports wait.
+        settings: What was asked for.
+        now: Tells the time.
 
     Raises:
         ContractError: A page is not as documented; nothing of its window is loaded.
@@ -88,6 +107,10 @@ def load_orders(connection: Connection, seller_id: str) -> LoadResult:
     with seller_lock(connection, seller_id):
         for window in windows.windows_to_load(connection, seller_id):
             total += load_window(connection, window)
+        if seller and settings:
+            load_reports(connection, seller, now)
+            forget_fetched(connection, seller_id)
+            close_gap(connection, seller, settings, now())
         return LoadResult(
             total.orders,
             total.items,
@@ -188,7 +211,9 @@ def _publish(
 
 def _present(connection: Connection, seller_id: str, order_ids: list[str]) -> dict[str, tuple[datetime, datetime]]:
     rows = connection.execute(
-        "SELECT order_id, last_updated_utc, extracted_utc FROM amazon.orders"
+        # What only a report told gives way to the first full answer that is not older.
+        "SELECT order_id, last_updated_utc, CASE WHEN detail = 'full' THEN extracted_utc ELSE 'epoch' END"
+        " FROM amazon.orders"
         " WHERE seller_id = %s AND order_id = ANY(%s)",
         (seller_id, order_ids),
     ).fetchall()

@@ -40,6 +40,7 @@ class Purpose(StrEnum):
     REREAD = "reread"
     HISTORY = "history"
     REQUESTED = "requested"
+    DETAIL = "detail"
 
 
 @dataclass(frozen=True, slots=True)

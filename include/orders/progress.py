@@ -9,14 +9,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from math import ceil
 from typing import cast
 
-from include.orders import planning, windows
+from include.orders import planning, report_rows, windows
 from include.orders.planning import Purpose, Sample, Slice, cut
 from include.orders.windows import Watermark, Window
 from include.sellers.registry import Seller
 from include.settings import Settings
+from include.spapi.operations import GET_ORDER, SEARCH_ORDERS
 from include.spapi.orders import MOST_ORDERS_PER_PAGE
 from include.warehouse.connection import Connection
 
@@ -25,6 +27,13 @@ log = logging.getLogger(__name__)
 # The densest of so many windows tells how large the next may be.
 SAMPLES = 3
 REREAD_EVERY = timedelta(days=6, hours=12)
+# Of the orders that reports told of, what searchOrders should read while getOrder fetches the others: by their rates.
+SEARCH_SHARE = (SEARCH_ORDERS.rate_per_s * MOST_ORDERS_PER_PAGE) / (
+    SEARCH_ORDERS.rate_per_s * MOST_ORDERS_PER_PAGE + GET_ORDER.rate_per_s
+)
+# getOrder fetches these sooner than the next page of searchOrders comes.
+LEFT_TO_GET_ORDER = 150
+PAST = datetime(2000, 1, 1, tzinfo=UTC)
 # The second look plans nine tenths of what the bucket holds: some orders of that time we may not know yet.
 REREAD_SHARE = 0.9
 # A run that has read something, or has history to fetch, does not ask for less than an hour more: at a bucket that is
@@ -74,7 +83,7 @@ def next_slice(
     history = _history(connection, seller, settings, now_utc, mark)
     patience = FRESH_ENOUGH if history or has_read else timedelta(0)
     return (
-        _nightly(connection, seller, settings, now_utc, mark, planning.newest_end(begun_utc) - patience)
+        _nightly(connection, seller, settings, now_utc, mark, planning.newest_end(begun_utc) - patience, quota_left)
         or _reread(connection, seller, settings, now_utc, mark, quota_left)
         or history
     )
@@ -87,6 +96,7 @@ def _nightly(
     now_utc: datetime,
     mark: Watermark | None,
     target_utc: datetime,
+    quota_left: float,
 ) -> Slice | None:
     last = _last(connection, seller, Purpose.NIGHTLY)
     end = planning.newest_end(now_utc)
@@ -99,7 +109,35 @@ def _nightly(
         start = min(end, planning.nightly_start(last.complete_through_utc, settled_utc, now_utc, overlap))
     else:
         start = mark.settled_utc if mark else planning.first_start(seller, settings.first_window_days, now_utc)
-    return cut(Purpose.NIGHTLY, start, end, _samples(connection, seller, Purpose.NIGHTLY)) if start < end else None
+    samples = _samples(connection, seller, Purpose.NIGHTLY)
+    if samples and report_rows.open_reports(connection, seller.seller_id, "wanted", "requested"):
+        # What the bucket pays for at once; a longer window would read what getOrder can fetch once the report is here.
+        density = max(1e-9, *(sample.per_second for sample in samples))
+        paid = int(quota_left) * MOST_ORDERS_PER_PAGE
+        end = min(end, start + timedelta(seconds=int(paid / density)))
+    end = _share_of_search(connection, seller, start, end)
+    return cut(Purpose.NIGHTLY, start, end, samples) if start < end else None
+
+
+def _share_of_search(connection: Connection, seller: Seller, start_utc: datetime, end_utc: datetime) -> datetime:
+    """How far searchOrders should read on, where getOrder fetches listed orders from the other end meanwhile.
+
+    The start itself where the few that are left are getOrder's, or everything told of has landed and the next load
+    closes the gap; the end where no report told of this time.
+    """
+    listed = "FROM ops.order_to_fetch WHERE seller_id = %s AND last_updated_utc >= %s"
+    row = connection.execute(f"SELECT count(*) {listed}", (seller.seller_id, start_utc)).fetchone()
+    left = cast("tuple[int]", row)[0]
+    if left < LEFT_TO_GET_ORDER:
+        told = report_rows.totals_through(connection, seller.seller_id)
+        return start_utc if left or (told and told > start_utc) else end_utc
+    # Whole pages: a page half empty costs as much.
+    share = max(1, round(left * SEARCH_SHARE / MOST_ORDERS_PER_PAGE)) * MOST_ORDERS_PER_PAGE
+    row = connection.execute(
+        f"SELECT last_updated_utc {listed} ORDER BY last_updated_utc OFFSET %s LIMIT 1",
+        (seller.seller_id, start_utc, share - 1),
+    ).fetchone()
+    return min(end_utc, max(cast("datetime", row[0]), start_utc + timedelta(milliseconds=1))) if row else end_utc
 
 
 def _settled(connection: Connection, seller: Seller, mark: Watermark | None, last: Window) -> datetime:
@@ -124,6 +162,9 @@ def _reread(
     last = _last(connection, seller, Purpose.NIGHTLY)
     affordable = int(REREAD_SHARE * MOST_ORDERS_PER_PAGE * (int(quota_left) - 1))
     if not (mark and last and settings.reread_days) or now_utc - mark.reread_utc < REREAD_EVERY:
+        return None
+    if _share_of_search(connection, seller, PAST, now_utc) != now_utc:
+        # First what is missing, then what may be.
         return None
     if affordable <= 0:
         log.info("The weekly second look waits for a night that leaves calls for it: %.0f are left", quota_left)
@@ -165,6 +206,14 @@ def _requested(connection: Connection, seller: Seller, request: Request) -> Slic
     if start >= request.to_utc:
         return None
     return cut(Purpose.REQUESTED, start, request.to_utc, request_samples(connection, seller, request))
+
+
+def expected_orders(connection: Connection, seller: Seller, start_utc: datetime, end_utc: datetime) -> int:
+    """Return about how many orders a stretch holds by the densest of the last nights, 0 where nothing is known."""
+    samples = _samples(connection, seller, Purpose.NIGHTLY)
+    if not samples or start_utc >= end_utc:
+        return 0
+    return ceil(max(sample.per_second for sample in samples) * (end_utc - start_utc).total_seconds())
 
 
 def requested_through(connection: Connection, seller: Seller, request: Request) -> datetime:

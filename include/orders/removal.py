@@ -11,7 +11,15 @@ from include.orders.landing import delete_pages, seller_folder
 from include.warehouse.connection import Connection
 
 # Whatever hangs on an order or a window goes with it.
-TABLES: Final = ("amazon.orders", "ops.extraction_window", "ops.rejected_order", "ops.watermark", "ops.quota_bucket")
+TABLES: Final = (
+    "amazon.orders",
+    "ops.extraction_window",
+    "ops.rejected_order",
+    "ops.watermark",
+    "ops.quota_bucket",
+    "ops.report",
+    "ops.order_to_fetch",
+)
 
 
 def has_orders_or_windows(connection: Connection, seller_id: str) -> bool:

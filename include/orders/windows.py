@@ -178,17 +178,79 @@ def record_page(
     return moved
 
 
+def record_details(
+    connection: Connection, seller: Seller, settings: Settings, updates: tuple[datetime, datetime], now_utc: datetime
+) -> Window:
+    """Note a batch of orders fetched one by one as a window that has been read; its page follows by `record_page`.
+
+    Args:
+        connection: The warehouse.
+        seller: Whose orders.
+        settings: What was asked for.
+        updates: First and last of their last updates.
+        now_utc: The present.
+    """
+    row = connection.execute(
+        "INSERT INTO ops.extraction_window (seller_id, purpose, window_start_utc, window_end_utc, marketplace_ids,"
+        " included_data, complete_through_utc, opened_utc, settled_before_utc, state)"
+        " VALUES (%(seller)s, %(purpose)s, %(start)s, %(end)s, %(places)s, %(data)s, %(end)s, %(now)s, %(start)s,"
+        " 'extracted') RETURNING window_id",
+        {
+            "seller": seller.seller_id,
+            "purpose": Purpose.DETAIL,
+            "start": updates[0],
+            "end": updates[1],
+            "places": list(seller.marketplace_ids),
+            "data": list(settings.included_data),
+            "now": now_utc,
+        },
+    ).fetchone()
+    return select(connection, "window_id = %s", cast("tuple[int]", row)[0])[0]
+
+
+def is_extracting(connection: Connection, seller_id: str) -> bool:
+    """Tell whether a window is only half read."""
+    return bool(select(connection, "seller_id = %s AND state = 'extracting'", seller_id))
+
+
+def record_closed(
+    connection: Connection,
+    seller: Seller,
+    settings: Settings,
+    start_utc: datetime,
+    end_utc: datetime,
+    now_utc: datetime,
+) -> None:
+    """Note a stretch that was closed without a page of its own, as a night that was read and loaded."""
+    with connection.transaction():
+        window = open_window(
+            connection, seller, settings, Slice(Purpose.NIGHTLY, start_utc, end_utc, None), lambda: now_utc
+        )
+        # It has no pages, and must not be taken for a time without orders.
+        connection.execute(
+            "UPDATE ops.extraction_window SET pages_deleted_utc = %s WHERE window_id = %s", (now_utc, window.window_id)
+        )
+        mark_loaded(connection, window, 0)
+
+
 def windows_to_load(connection: Connection, seller_id: str) -> list[Window]:
     """Return the windows whose pages have all landed and wait for their load, oldest first.
 
-    None that is younger than the one under extraction: the watermark must not pass what is still to be read.
+    None that is younger than the one under extraction: the watermark must not pass what is still to be read. Details
+    fetched one by one move no watermark, so they need not wait.
     """
     return select(
         connection,
-        "seller_id = %s AND state = 'extracted' AND NOT EXISTS (SELECT FROM ops.extraction_window older"
-        " WHERE older.seller_id = w.seller_id AND older.state = 'extracting' AND older.window_id < w.window_id)",
+        "seller_id = %s AND state = 'extracted' AND (purpose = 'detail'"
+        " OR NOT EXISTS (SELECT FROM ops.extraction_window older"
+        " WHERE older.seller_id = w.seller_id AND older.state = 'extracting' AND older.window_id < w.window_id))",
         seller_id,
     )
+
+
+def has_slice_to_load(connection: Connection, seller_id: str) -> bool:
+    """Tell whether a slice of time waits for its load; details fetched one by one may wait for more of them."""
+    return any(window.purpose is not Purpose.DETAIL for window in windows_to_load(connection, seller_id))
 
 
 def landed_pages(connection: Connection, window: Window) -> list[tuple[int, str, datetime]]:

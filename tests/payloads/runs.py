@@ -24,7 +24,11 @@ class Run(NamedTuple):
 
 
 def run_to_the_end(
-    extract: Callable[[datetime], ExtractResult], load: Callable[[], LoadResult], clock: HandClock
+    extract: Callable[[datetime], ExtractResult],
+    load: Callable[[], LoadResult],
+    clock: HandClock,
+    *,
+    most_visits: int = MOST_VISITS,
 ) -> list[Run]:
     """Run until nothing is left to ask for; a wait for quota only moves the clock.
 
@@ -32,10 +36,11 @@ def run_to_the_end(
         extract: One visit of a run that began at this instant.
         load: What follows when the visits are over.
         clock: Tells when a run begins.
+        most_visits: More is a loop.
     """
     runs: list[Run] = []
     begun_utc, waits_utc = clock(), []
-    for _ in range(MOST_VISITS):
+    for _ in range(most_visits):
         try:
             extracted = extract(begun_utc)
         except NotYetError as wait:

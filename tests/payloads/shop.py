@@ -50,6 +50,10 @@ class Shop:
         """As documented."""
         return 1 / operation.rate_per_s
 
+    def post(self, operation: Operation, body: Mapping[str, object]) -> Reply:
+        """Make no reports: searchOrders alone is what this shop is about."""
+        raise ContractError(f"{operation.name} is nothing that this shop does.")
+
     def get(self, operation: Operation, query: Mapping[str, str], *, come_back_for: int = 1) -> Reply:
         """Answer one page as `SellingPartnerClient.get` does."""
         assert operation is SEARCH_ORDERS

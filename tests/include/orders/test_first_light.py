@@ -13,7 +13,7 @@ import pytest
 from upath import UPath
 
 from include.authorization.validate import validate_authorization
-from include.errors import ReauthorizationRequiredError
+from include.errors import ContractError, ReauthorizationRequiredError
 from include.fake_amazon.server import RunningFake
 from include.orders.extract import ExtractResult, extract_orders
 from include.orders.landing import read_page
@@ -49,7 +49,7 @@ def night(
             lambda begun_utc: extract_orders(
                 seller, client=client, connection=warehouse, settings=settings, now=clock, begun_utc=begun_utc
             ),
-            lambda: load_orders(warehouse, seller.seller_id),
+            lambda: load_orders(warehouse, seller.seller_id, seller=seller, settings=settings, now=clock),
             clock,
         )
 
@@ -135,6 +135,9 @@ def test_a_large_seller_waits_for_quota_outlives_a_token_and_misses_nothing(
         quota_left = client.quota_left
         calls = itertools.count()
 
+        def post(self, *_: Any) -> Any:
+            raise ContractError("No reports today: this is about searchOrders alone.")
+
         def get(self, *arguments: Any, **options: Any) -> Any:
             if next(self.calls) == 15:
                 amazon.client.expire_access_tokens("acme")
@@ -167,6 +170,7 @@ def test_a_seller_who_revokes_halfway_stops_and_goes_on_after_consenting_again(
 
     class RevokedAfterOnePage:
         quota_left = client.quota_left
+        post = client.post
 
         def get(self, *arguments: Any, **options: Any) -> Any:
             if next(asked) == 1:

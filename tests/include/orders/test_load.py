@@ -89,6 +89,7 @@ def test_an_order_fills_each_column_of_its_row(warehouse: Connection, land: Land
         "deliver_by_utc": datetime(2026, 10, 9, 21, 59, 59, tzinfo=UTC),
         "invoice_status": "ACCEPTED",
         "landed_page": f"{window.window_id}/2",
+        "detail": "full",
         "extracted_utc": NOON,
     }
 

@@ -57,9 +57,11 @@ def test_an_empty_database_gets_every_table_and_view(empty_dsn: str) -> None:
             "ops.heartbeat",
             "ops.incident",
             "ops.landed_page",
+            "ops.order_to_fetch",
             "ops.outbox",
             "ops.quota_bucket",
             "ops.rejected_order",
+            "ops.report",
             "ops.seller_authorization",
             "ops.watermark",
         ]

@@ -1,0 +1,107 @@
+"""Details of orders that a report tells of, fetched one by one: getOrder has a bucket of its own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, cast
+
+from include.clock import Now
+from include.errors import NotYetError
+from include.orders import windows
+from include.orders.landing import page_url, write_page
+from include.orders.personal_data import remove_personal_data
+from include.sellers.registry import Seller
+from include.settings import Settings
+from include.spapi.client import SellingPartnerClient
+from include.spapi.operations import GET_ORDER
+from include.spapi.orders import get_order
+from include.warehouse.connection import Connection
+
+log = logging.getLogger(__name__)
+# A visit costs a process, so it comes back for many; before the bucket is full, because an overflow is time lost.
+WORTH_A_VISIT: Final = round(0.8 * GET_ORDER.burst)
+
+
+def fetch_details(
+    connection: Connection, client: SellingPartnerClient, seller: Seller, settings: Settings, now: Now
+) -> int:
+    """Fetch as many listed orders as the bucket pays for, the newest first, and land them as one page.
+
+    Returns:
+        How many are still on the list.
+
+    Raises:
+        SellerOrdersError: As `SellingPartnerClient.get` says; what was fetched before has landed.
+    """
+    calls = int(client.quota_left(GET_ORDER))
+    wanted = _wanted(connection, seller.seller_id, calls)
+    found: list[tuple[str, bytes, datetime]] = []
+    try:
+        for order_id, last_updated_utc in wanted:
+            body = get_order(client, order_id, settings.included_data)
+            if body is None:
+                log.warning("Amazon shows order %s no more; it stays as the report told it", order_id)
+                _take_off(connection, seller.seller_id, [order_id])
+                continue
+            found.append((order_id, body, last_updated_utc))
+    except NotYetError:
+        # The bucket held less than it seemed.
+        pass
+    finally:
+        if found:
+            _land(connection, seller, settings, found, now)
+    return still_wanted(connection, seller.seller_id)
+
+
+def still_wanted(connection: Connection, seller_id: str) -> int:
+    """Count the orders on the list."""
+    row = connection.execute("SELECT count(*) FROM ops.order_to_fetch WHERE seller_id = %s", (seller_id,)).fetchone()
+    return cast("tuple[int]", row)[0]
+
+
+def waiting_pages(connection: Connection, seller_id: str) -> int:
+    """Count the pages of details that have landed and wait for their load."""
+    row = connection.execute(
+        "SELECT count(*) FROM ops.extraction_window"
+        " WHERE seller_id = %s AND purpose = 'detail' AND state = 'extracted'",
+        (seller_id,),
+    ).fetchone()
+    return cast("tuple[int]", row)[0]
+
+
+def _wanted(connection: Connection, seller_id: str, calls: int) -> list[tuple[str, datetime]]:
+    rows = connection.execute(
+        "SELECT order_id, last_updated_utc FROM ops.order_to_fetch WHERE seller_id = %s"
+        " ORDER BY last_updated_utc DESC, order_id LIMIT %s",
+        (seller_id, max(0, calls)),
+    ).fetchall()
+    return cast("list[tuple[str, datetime]]", rows)
+
+
+def _land(
+    connection: Connection, seller: Seller, settings: Settings, found: Sequence[tuple[str, bytes, datetime]], now: Now
+) -> None:
+    updates = [last_updated_utc for _, _, last_updated_utc in found]
+    body = remove_personal_data(b'{"orders":[' + b",".join(body for _, body, _ in found) + b"]}")
+    with connection.transaction():
+        window = windows.record_details(connection, seller, settings, (min(updates), max(updates)), now())
+        url = page_url(settings.raw_url, seller.seller_id, window, 1)
+        write_page(url, body)
+        windows.record_page(
+            connection,
+            window,
+            page_url=url,
+            orders=len(found),
+            next_token=None,
+            replied_bound_utc=None,
+            extracted_utc=now(),
+        )
+        _take_off(connection, seller.seller_id, [order_id for order_id, _, _ in found])
+
+
+def _take_off(connection: Connection, seller_id: str, order_ids: list[str]) -> None:
+    connection.execute(
+        "DELETE FROM ops.order_to_fetch WHERE seller_id = %s AND order_id = ANY(%s)", (seller_id, order_ids)
+    )

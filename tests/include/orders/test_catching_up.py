@@ -1,0 +1,70 @@
+"""Which way a gap is closed: searchOrders alone or reports first, and when it will be, by the limits' arithmetic."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from math import ceil
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include.orders.catching_up import LONGEST_REPORT, REPORT_TAKES, plan, report_windows
+
+END = datetime(2026, 10, 31, tzinfo=UTC)
+START = END - timedelta(days=10)
+
+
+@pytest.mark.parametrize("orders", [1, 2000, 2900])
+def test_what_the_burst_nearly_pays_for_needs_no_report(orders):
+    chosen = plan(START, END, orders, search_left=20)
+    assert (chosen.way, chosen.reports) == ("search", ())
+    assert chosen.detail_in < timedelta(minutes=30)
+
+
+@pytest.mark.parametrize(
+    ("orders", "hours"), [(10_000, 2.1), (100_000, 25.7)], ids=["ten thousand", "a hundred thousand"]
+)
+def test_a_large_gap_takes_as_long_as_both_limits_together_let_it(orders, hours):
+    chosen = plan(START, END, orders, search_left=20)
+    assert chosen.way == "report"
+    assert chosen.detail_in / timedelta(hours=1) == pytest.approx(hours, rel=0.02)
+    assert chosen.totals_in == REPORT_TAKES
+
+
+def test_an_empty_bucket_makes_a_report_worth_it_sooner():
+    assert plan(START, END, 1500, search_left=20).way == "search"
+    assert plan(START, END, 1500, search_left=0).way == "report"
+
+
+def test_the_forecast_is_one_line():
+    said = plan(START, END, 10_000, search_left=20).forecast(datetime(2026, 10, 31, 2, 0, tzinfo=UTC))
+    assert said == "about 10,000 orders, reports first: totals in about 10 min, all detail by 2026-10-31 04:05 UTC"
+    assert "searchOrders alone" in plan(START, END, 100, search_left=20).forecast(END)
+
+
+def test_two_years_wait_for_the_reports_that_the_burst_does_not_pay_for():
+    chosen = plan(END - timedelta(days=730), END, 50_000, search_left=20)
+    assert len(chosen.reports) == 25
+    assert chosen.totals_in == pytest.approx(REPORT_TAKES + timedelta(seconds=10 / 0.0167), abs=timedelta(seconds=1))
+
+
+@given(days=st.floats(min_value=0.01, max_value=800), orders=st.integers(min_value=1, max_value=10**7))
+def test_reports_cover_the_gap_without_a_hole_and_none_is_too_long(days, orders):
+    start = END - timedelta(days=days)
+    windows = report_windows(start, END)
+    assert (windows[0][0], windows[-1][1]) == (start, END)
+    assert all(earlier[1] == later[0] for earlier, later in pairwise(windows))
+    assert all(begin < end <= begin + LONGEST_REPORT for begin, end in windows)
+    assert len(windows) == ceil((END - start) / LONGEST_REPORT)
+    chosen = plan(start, END, orders, search_left=20)
+    assert chosen.detail_in >= timedelta(0)
+    assert chosen.reports in ((), windows)
+
+
+@given(orders=st.integers(min_value=0, max_value=10**6), search_left=st.floats(min_value=0, max_value=20))
+def test_reports_first_are_never_slower_than_searching_alone_but_for_the_report_itself(orders, search_left):
+    chosen = plan(START, END, orders, search_left=search_left)
+    alone = timedelta(seconds=max(0.0, ceil(orders / 100) - search_left) / 0.0056)
+    assert chosen.detail_in <= max(alone, REPORT_TAKES)
