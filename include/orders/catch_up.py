@@ -30,6 +30,7 @@ from include.warehouse.connection import Connection
 
 log = logging.getLogger(__name__)
 ASK_AGAIN_EVERY: Final = timedelta(minutes=1)
+LONGEST_WAIT: Final = timedelta(hours=1)
 # Longer than any report was told to take; searchOrders has read on meanwhile.
 GIVEN_UP_AFTER: Final = timedelta(hours=12)
 # So many orders fetched one by one make a load, and the run that follows it, worth their while.
@@ -101,17 +102,21 @@ class CatchUp:
         pending = report_rows.open_reports(self._connection, self._seller.seller_id, "wanted", "requested")
         return bool(pending) or still_wanted(self._connection, self._seller.seller_id) > 0
 
-    def comes_back(self, until_utc: datetime) -> datetime:
-        """When the next visit is worth it, where searchOrders would wait until an instant."""
-        seller_id, now_utc, scale = self._seller.seller_id, self._now(), self._settings.rate_scale
-        due = [until_utc]
-        if report_rows.open_reports(self._connection, seller_id, "wanted", "requested"):
-            due.append(now_utc + ASK_AGAIN_EVERY / scale)
-        if still_wanted(self._connection, seller_id):
-            missing = max(0.0, WORTH_A_VISIT - self._client.quota_left(GET_ORDER))
-            due.append(now_utc + timedelta(seconds=missing / (GET_ORDER.rate_per_s * scale)))
-        # Airflow loses tasks that are rescheduled for less.
-        return max(min(due), now_utc + timedelta(seconds=LONGEST_SLEEP_S))
+    def meanwhile(self, wait: NotYetError | None, *, is_done: bool) -> NotYetError | None:
+        """Go on beside searchOrders; returns what is still to be waited for, None where nothing is.
+
+        Args:
+            wait: What searchOrders waits for.
+            is_done: Whether searchOrders has read everything that is its share.
+        """
+        self.go_on()
+        self.details()
+        if wait:
+            return NotYetError(str(wait), until_utc=self._comes_back(wait.until_utc))
+        if is_done and self.is_under_way():
+            until_utc = self._comes_back(self._now() + LONGEST_WAIT)
+            return NotYetError("A report, or getOrder's quota, is not there yet.", until_utc=until_utc)
+        return None
 
     def is_worth_a_load(self) -> bool:
         """Whether something landed that should not wait for more."""
@@ -125,6 +130,18 @@ class CatchUp:
             is_closed = mark is not None and told is not None and told > mark.complete_through_utc
             return is_closed or pages > 0 or bool(landed and not pending)
         return bool(landed and not pending) or pages >= PAGES_WORTH_A_LOAD
+
+    def _comes_back(self, until_utc: datetime) -> datetime:
+        """When the next visit is worth it, where searchOrders would wait until an instant."""
+        seller_id, now_utc, scale = self._seller.seller_id, self._now(), self._settings.rate_scale
+        due = [until_utc]
+        if report_rows.open_reports(self._connection, seller_id, "wanted", "requested"):
+            due.append(now_utc + ASK_AGAIN_EVERY / scale)
+        if still_wanted(self._connection, seller_id):
+            missing = max(0.0, WORTH_A_VISIT - self._client.quota_left(GET_ORDER))
+            due.append(now_utc + timedelta(seconds=missing / (GET_ORDER.rate_per_s * scale)))
+        # Airflow loses tasks that are rescheduled for less.
+        return max(min(due), now_utc + timedelta(seconds=LONGEST_SLEEP_S))
 
     def _ask(self, report: ReportRow) -> None:
         report_id = create_report(

@@ -25,7 +25,6 @@ from include.warehouse.connection import Connection, seller_lock
 
 # A million orders in one window; what goes on beyond is no answer but a loop.
 MOST_PAGES = 10_000
-LONGEST_WAIT = timedelta(hours=1)
 # Amazon's code for a parameter it does not take; a pagination token that lapsed early is one.
 REFUSED_INPUT = "InvalidInput"
 
@@ -80,30 +79,26 @@ def extract_orders(
         TransientError: Another run works on this seller, or the warehouse or the landing is out of reach.
     """
     extraction = _Extraction(seller, client, connection, settings, now, begun_utc or now(), request)
-    catch_up = CatchUp(seller, client, connection, settings, now)
+    # A stretch that somebody asked for is read as asked, whatever gap there is besides.
+    catch_up = None if request else CatchUp(seller, client, connection, settings, now)
+    more, wait = True, None
     with seller_lock(connection, seller.seller_id):
-        if request is None:
+        if catch_up:
             catch_up.begin()
         try:
             more = extraction.work()
-        except NotYetError as wait:
-            catch_up.go_on()
-            catch_up.details()
-            if not (windows.has_slice_to_load(connection, seller.seller_id) or catch_up.is_worth_a_load()):
+        except NotYetError as not_yet:
+            wait = not_yet
+        if catch_up:
+            wait = catch_up.meanwhile(wait, is_done=not more)
+        is_load_due = catch_up is not None and catch_up.is_worth_a_load()
+        if wait:
+            if not (is_load_due or windows.has_slice_to_load(connection, seller.seller_id)):
                 extraction.fail_if_it_only_waited()
-                until_utc = catch_up.comes_back(wait.until_utc)
-                raise NotYetError(str(wait), until_utc=until_utc) from None
+                raise wait
             log.info("%s What is complete goes to the tables first; the next run goes on.", wait)
             more = True
-        else:
-            catch_up.go_on()
-            catch_up.details()
-            is_load_due = windows.has_slice_to_load(connection, seller.seller_id) or catch_up.is_worth_a_load()
-            if catch_up.is_under_way() and not more and not is_load_due:
-                until_utc = catch_up.comes_back(now() + LONGEST_WAIT)
-                raise NotYetError("A report, or getOrder's quota, is not there yet.", until_utc=until_utc)
-            more = more or catch_up.is_under_way() or (is_load_due and catch_up.is_worth_a_load())
-        return extraction.result(more)
+        return extraction.result(more or is_load_due)
 
 
 class _Extraction:
