@@ -109,6 +109,8 @@ class ConsentWay:
                 now_utc=self._means.now(),
             )
         except StateUnknownError:
+            # Read anew: whoever was quicker with the same address has moved it.
+            mine = consent_state.of_browser(connection, state, browser)
             return self._go_to(STOPS_OF_USED.get(mine.step if mine else "", "unknown_state"), named, language)
         except StateExpiredError:
             return self._go_to("expired_state", named, language)

@@ -49,6 +49,8 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 
 def _signed_in(chromium: Any, machine: Machine, path: str, **how: Any) -> Any:
     page = chromium.new_context(**how).new_page()
+    # The UI's first page is a megabyte of script, and two cores have much to do.
+    page.set_default_timeout(120_000)
     page.goto(machine.ui_url + path)
     page.fill("input[name=username]", "admin")
     page.fill("input[name=password]", machine.passwords()["ui"])

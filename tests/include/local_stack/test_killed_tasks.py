@@ -102,9 +102,13 @@ def stack(folder: Path, sellers: dict[str, Seller]) -> Iterator[Stack]:
 def _processes_of_the_task(stack: Stack) -> tuple[psutil.Process, psutil.Process]:
     """The only working worker of Airflow's executor, and the task that it supervises."""
     (scheduler,) = [p.pid for p in read_record(stack.supervisor.record_file) if p.name == SCHEDULER]
-    ((worker, task),) = [
-        (worker, task) for worker in psutil.Process(scheduler).children() for task in worker.children()
-    ]
+
+    def at_work() -> list[tuple[psutil.Process, psutil.Process]]:
+        return [(worker, task) for worker in psutil.Process(scheduler).children() for task in worker.children()]
+
+    # The last task of the run before may not have gone yet.
+    assert wait_until(lambda: len(at_work()) == 1, PATIENCE_S)
+    ((worker, task),) = at_work()
     return worker, task
 
 
