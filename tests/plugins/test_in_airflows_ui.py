@@ -80,6 +80,14 @@ def test_the_list_speaks_the_uis_language_and_wears_its_colours(
     page.screenshot(path=pictures / f"operators_{locale}_{scheme}.png")
 
 
+def test_the_page_follows_when_airflow_changes_its_language_and_colours_later(chromium: Any, machine: Machine):
+    page = _signed_in(chromium, machine, "/plugin/seller-orders", locale="en-GB", color_scheme="light")
+    frame = page.frame_locator("iframe")
+    frame.locator("h1", has_text="Amazon sellers").wait_for()
+    page.evaluate("document.documentElement.lang = 'de'; document.documentElement.classList.add('dark')")
+    frame.locator("html[lang=de][data-theme=dark] h1", has_text="Amazon-Verkäufer").wait_for()
+
+
 def test_on_a_phone_nothing_is_cut_off_and_each_figure_has_its_name(chromium: Any, machine: Machine, pictures: Path):
     page = _signed_in(chromium, machine, "/plugin/seller-orders", locale="de-DE", viewport=PHONE)
     frame = page.frame_locator("iframe")

@@ -7,15 +7,19 @@
     outer = null;
   }
   const root = document.documentElement;
-  if (outer) {
+  const fit = () => {
     const language = (outer.documentElement.lang || "en").startsWith("de") ? "de" : "en";
+    root.dataset.theme = outer.documentElement.classList.contains("dark") ? "dark" : "light";
     if (root.lang !== language) {
       const here = new URL(location.href);
       here.searchParams.set("lang", language);
       location.replace(here);
-      return;
     }
-    root.dataset.theme = outer.documentElement.classList.contains("dark") ? "dark" : "light";
+  };
+  if (outer) {
+    fit();
+    // Airflow may know its language and colours later than this page is there, and people change them.
+    new MutationObserver(fit).observe(outer.documentElement, { attributes: true, attributeFilter: ["lang", "class"] });
     for (const link of document.querySelectorAll("a.go")) {
       link.addEventListener("click", (event) => {
         event.preventDefault();
