@@ -93,7 +93,8 @@ def test_on_a_phone_nothing_is_cut_off_and_each_figure_has_its_name(chromium: An
     frame = page.frame_locator("iframe")
     frame.locator("h1", has_text="Amazon-Verkäufer").wait_for()
     width = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert frame.locator("body").evaluate(width) <= 0
+    # A heading can be seen before the style sheet is there.
+    assert wait_until(lambda: frame.locator("body").evaluate(width) <= 0, 30)
     label = "cell => getComputedStyle(cell, '::before').content"
     labels = [cell.evaluate(label) for cell in frame.locator("tbody td").all()]
     assert any("Daten vollständig bis" in told for told in labels)
