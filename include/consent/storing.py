@@ -21,6 +21,7 @@ from include.authorization.status import (
     remember_account,
 )
 from include.authorization.token_seal import unseal
+from include.clock import format_utc
 from include.consent.account import Account, client_of, doubts, probe, proofs
 from include.consent.means import Means
 from include.consent.outcome import Outcome, Result, refuse
@@ -30,6 +31,7 @@ from include.notifications.incidents import close_incident, open_incident, open_
 from include.notifications.lookout import WATCH
 from include.notifications.meanings import CONSENT_TO_CONFIRM
 from include.notifications.recovery import renewed
+from include.orders.catch_up import forecast
 from include.sellers.registry import Seller
 from include.warehouse.connection import Connection
 
@@ -165,6 +167,7 @@ def _write(
                 now_utc=means.now(),
                 paused=paused[entry.seller_id],
                 denied=bool(account.denied),
+                forecast=_forecast(connection, entry, means),
             )
             remember_account(
                 connection,
@@ -176,6 +179,16 @@ def _write(
         consent_state.note_stored(connection, consent.consent_id, [entry.seller_id for entry in entries])
         nothing_to_confirm(connection, consent.seller_id, means)
     return None
+
+
+def _forecast(connection: Connection, seller: Seller, means: Means) -> dict[str, str]:
+    """When the letter may promise the missed orders: `totals_by` and `detail_by`; empty where nothing has to wait."""
+    now_utc = means.now()
+    plan = forecast(connection, seller, means.settings.rate_scale, now_utc)
+    if plan is None:
+        return {}
+    by = {"detail_by": format_utc(now_utc + plan.detail_in)}
+    return by | {"totals_by": format_utc(now_utc + plan.totals_in)} if plan.way == "report" else by
 
 
 def _ask_operators(connection: Connection, consent: Consent, seller: Seller, why: str, means: Means) -> Result:

@@ -81,7 +81,13 @@ def _seller_facts(
         is_first=incident.error_class == RENEWED and incident.generation == 1,
         is_paused=bool(message.facts.get("paused")),
         is_denied=bool(message.facts.get("denied")),
+        totals_by_utc=_instant(message.facts.get("totals_by")),
+        detail_by_utc=_instant(message.facts.get("detail_by")),
     )
+
+
+def _instant(text: object) -> datetime | None:
+    return datetime.fromisoformat(str(text)) if text else None
 
 
 def _days_until(instant: datetime | None, now_utc: datetime) -> int:

@@ -82,6 +82,8 @@ class SellerFacts:
         is_first: RECONNECTED: whether the shop had never been connected before.
         is_paused: RECONNECTED: whether our nightly run of this shop is switched off.
         is_denied: RECONNECTED: whether Amazon, for all the permission, does not hand the orders out.
+        totals_by_utc: RECONNECTED: when the totals of all missed orders should be there, None where not before all is.
+        detail_by_utc: RECONNECTED: when everything missed should be there, None where that takes no time.
     """
 
     shop_name: str
@@ -102,6 +104,8 @@ class SellerFacts:
     is_first: bool = False
     is_paused: bool = False
     is_denied: bool = False
+    totals_by_utc: datetime | None = None
+    detail_by_utc: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +158,8 @@ def seller_letter(mail: SellerMail, language: Language, facts: SellerFacts) -> L
             "link_ends_on": day_in_words(facts.link_ends_utc, facts.timezone, language),
             "expires_on": day_in_words(facts.expires_utc, facts.timezone, language),
             "connected": moment(facts.connected_utc),
+            "totals_by": moment(facts.totals_by_utc),
+            "detail_by": moment(facts.detail_by_utc),
         },
     )
 

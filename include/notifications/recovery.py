@@ -68,6 +68,7 @@ def renewed(
     now_utc: datetime,
     paused: bool = False,
     denied: bool = False,
+    forecast: Mapping[str, object] | None = None,
 ) -> Authorization:
     """Note a consent whose token is stored: all that `connected` notes, the day it was given, and one closing letter.
 
@@ -81,11 +82,13 @@ def renewed(
         now_utc: The present.
         paused: Whether the seller's DAG is paused, which the letter says then.
         denied: Whether Amazon accepts the token and shows nothing all the same; the letter says so too.
+        forecast: By when the letter promises what was missed: `totals_by` and `detail_by`, instants in UTC as text.
 
     Returns:
         The authorization as it stands now.
     """
-    facts = {name: True for name, holds in (("paused", paused), ("denied", denied)) if holds} or None
+    blocked = {name: True for name, holds in (("paused", paused), ("denied", denied)) if holds}
+    facts = blocked or forecast or None
     with connection.transaction():
         before = read_authorization(connection, seller.seller_id, locked=True)
         told = [

@@ -8,6 +8,7 @@ window anyway.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -17,13 +18,14 @@ from include.orders import progress, report_rows, windows
 from include.orders.catching_up import Plan, plan
 from include.orders.details import WORTH_A_VISIT, fetch_details, still_wanted, waiting_pages
 from include.orders.flat_file import OVER_RANGE, without_personal_columns
+from include.orders.forecasts import note_plan
 from include.orders.landing import report_url, write_page
 from include.orders.planning import newest_end
 from include.orders.report_rows import ReportRow
 from include.sellers.registry import Seller
 from include.settings import Settings
 from include.spapi.client import SellingPartnerClient
-from include.spapi.operations import CREATE_REPORT, GET_ORDER, SEARCH_ORDERS
+from include.spapi.operations import CREATE_REPORT, GET_ORDER, SEARCH_ORDERS, Operation
 from include.spapi.quota import LONGEST_SLEEP_S
 from include.spapi.reports import create_report, fetch_document, get_report
 from include.warehouse.connection import Connection
@@ -51,7 +53,7 @@ class CatchUp:
 
     def begin(self) -> Plan | None:
         """Choose the way where a gap was found that no report covers yet, and note the reports it wants."""
-        seller_id, end_utc = self._seller.seller_id, newest_end(self._now())
+        seller_id = self._seller.seller_id
         mark = windows.watermark(self._connection, seller_id)
         if mark is None:
             return None
@@ -59,21 +61,15 @@ class CatchUp:
             if report.window_end_utc > mark.complete_through_utc:
                 return None
             report_rows.note_failed(self._connection, report, "searchOrders was quicker")
-        start_utc = max(mark.complete_through_utc, report_rows.told_through(self._connection, seller_id))
-        expected = progress.expected_orders(self._connection, self._seller, start_utc, end_utc)
-        if not expected:
-            return None
-        chosen = plan(
-            start_utc,
-            end_utc,
-            expected,
-            search_left=self._client.quota_left(SEARCH_ORDERS),
-            order_left=self._client.quota_left(GET_ORDER),
-            report_left=self._client.quota_left(CREATE_REPORT),
-            rate_scale=self._settings.rate_scale,
+        gap = open_gap(self._connection, seller_id, self._now())
+        chosen = gap and choose_way(
+            self._connection, self._seller, gap, self._client.quota_left, self._settings.rate_scale
         )
+        if not (gap and chosen):
+            return None
+        note_plan(self._connection, seller_id, gap, chosen, now_utc=self._now())
         if chosen.way == "report":
-            log.info("Since %s: %s", f"{start_utc:%Y-%m-%d %H:%M} UTC", chosen.forecast(self._now()))
+            log.info("Since %s: %s", f"{gap[0]:%Y-%m-%d %H:%M} UTC", chosen.forecast(self._now()))
             report_rows.want(self._connection, seller_id, chosen.reports, now_utc=self._now())
             self.go_on()
         return chosen
@@ -172,6 +168,54 @@ class CatchUp:
         write_page(url, text.encode())
         report_rows.note_landed(self._connection, report, url, now_utc=self._now())
         log.info("Report %d is here: %d lines", report.report_no, text.count("\n") - 1)
+
+
+def open_gap(connection: Connection, seller_id: str, now_utc: datetime) -> tuple[datetime, datetime] | None:
+    """Return from when to when nothing tells of a seller's orders yet; None before the first load."""
+    mark = windows.watermark(connection, seller_id)
+    if mark is None:
+        return None
+    return max(mark.complete_through_utc, report_rows.told_through(connection, seller_id)), newest_end(now_utc)
+
+
+def forecast(connection: Connection, seller: Seller, rate_scale: float, now_utc: datetime) -> Plan | None:
+    """Say how a run that began now would close the seller's gap, all buckets being full as they are after a lapse.
+
+    Returns:
+        None where nothing is known, or nothing would have to wait.
+    """
+    gap = open_gap(connection, seller.seller_id, now_utc)
+    chosen = gap and choose_way(connection, seller, gap, lambda operation: operation.burst, rate_scale)
+    return chosen if chosen and chosen.is_worth_telling else None
+
+
+def choose_way(
+    connection: Connection,
+    seller: Seller,
+    gap: tuple[datetime, datetime],
+    quota_left: Callable[[Operation], float],
+    rate_scale: float,
+) -> Plan | None:
+    """Choose how to close a gap, with its forecast; None where nothing is known of what it holds.
+
+    Args:
+        connection: The warehouse.
+        seller: Whose gap.
+        gap: As `open_gap` says.
+        quota_left: Tells how many calls of an operation are left.
+        rate_scale: Factor on documented rates.
+    """
+    expected = progress.expected_orders(connection, seller, *gap)
+    if not expected:
+        return None
+    return plan(
+        *gap,
+        expected,
+        search_left=quota_left(SEARCH_ORDERS),
+        order_left=quota_left(GET_ORDER),
+        report_left=quota_left(CREATE_REPORT),
+        rate_scale=rate_scale,
+    )
 
 
 def close_gap(connection: Connection, seller: Seller, settings: Settings, now_utc: datetime) -> bool:

@@ -20,6 +20,8 @@ LONGEST_REPORT: Final = timedelta(days=LONGEST_DAYS)
 REPORT_TAKES: Final = timedelta(minutes=10)
 # Below this searchOrders alone is as good: a report and its rows cost calls and a second load.
 WORTH_A_REPORT: Final = timedelta(minutes=30)
+# A wait that nobody would notice is not promised to anybody.
+WORTH_TELLING: Final = timedelta(minutes=10)
 
 Way = Literal["search", "report"]
 
@@ -41,6 +43,11 @@ class Plan:
     totals_in: timedelta
     detail_in: timedelta
     reports: tuple[tuple[datetime, datetime], ...] = ()
+
+    @property
+    def is_worth_telling(self) -> bool:
+        """Whether people should know when it is done."""
+        return self.way == "report" or self.detail_in >= WORTH_TELLING
 
     def forecast(self, now_utc: datetime) -> str:
         """Say it in one line."""

@@ -16,6 +16,7 @@ from include.clock import Now, utc_now
 from include.errors import LoadError
 from include.orders import rejections, windows
 from include.orders.catch_up import close_gap
+from include.orders.forecasts import note_outcome
 from include.orders.landing import read_page
 from include.orders.planning import Purpose
 from include.orders.reading import Rejected, read_orders
@@ -111,6 +112,7 @@ def load_orders(
             load_reports(connection, seller, now)
             forget_fetched(connection, seller_id)
             close_gap(connection, seller, settings, now())
+        note_outcome(connection, seller_id, now())
         return LoadResult(
             total.orders,
             total.items,

@@ -19,6 +19,7 @@ TABLES: Final = (
     "ops.quota_bucket",
     "ops.report",
     "ops.order_to_fetch",
+    "ops.catch_up",
 )
 
 

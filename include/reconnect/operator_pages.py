@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from include.authorization.consent_state import Consent
 from include.authorization.status import AUTHORIZATION_LIFE, Status
-from include.reconnect.overview import DAYS, Event, Overview
+from include.reconnect.overview import DAYS, CatchingUp, Event, Overview
 
 TEMPLATES: Final = Path(__file__).parent / "templates" / "operators"
 ROOT: Final = "/seller-orders"
@@ -108,10 +108,22 @@ def _row(overview: Overview, language: str, now_utc: datetime, paused: frozenset
         "days_left": days_left,
         "life_percent": round(100 * min(1.0, max(0.0, left / AUTHORIZATION_LIFE)), 1),
         "through": _instant(overview.complete_through_utc) if overview.complete_through_utc else words["none"],
+        "catching_up": _catching_up(overview.catching_up, language),
         "mail": f"{_instant(mail.sent_utc)} {mail.kind}, {mail.recipient}" if mail else words["none"],
         "rejected": overview.rejected,
         "bars": _bars(overview, now_utc),
     }
+
+
+def _catching_up(gap: CatchingUp | None, language: str) -> str:
+    """Say when a gap should be closed; nothing where none is open."""
+    if gap is None:
+        return ""
+    count = f"{gap.expected_orders:,}".replace(",", "." if language == "de" else ",")
+    words = WORDS[language]["catching_up_with_totals" if gap.totals_expected_utc else "catching_up"]
+    return str(
+        words.format(orders=count, totals=_instant(gap.totals_expected_utc), detail=_instant(gap.detail_expected_utc))
+    )
 
 
 def _bars(overview: Overview, now_utc: datetime) -> list[dict[str, Any]]:

@@ -25,6 +25,21 @@ class Mail:
 
 
 @dataclass(frozen=True, slots=True)
+class CatchingUp:
+    """A gap that is being closed, and when it should be.
+
+    Attributes:
+        expected_orders: About how many orders it holds.
+        totals_expected_utc: When every order's totals should be there; None once they are.
+        detail_expected_utc: When everything should be there.
+    """
+
+    expected_orders: int
+    totals_expected_utc: datetime | None
+    detail_expected_utc: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """One seller at a glance.
 
@@ -35,6 +50,7 @@ class Overview:
         rejected: Orders that could not be read.
         orders_by_day: Orders placed, of the last 30 days, UTC.
         last_mail: To its contacts.
+        catching_up: The gap that is being closed, None where none is.
     """
 
     seller: Seller
@@ -43,6 +59,7 @@ class Overview:
     rejected: int = 0
     orders_by_day: Mapping[date, int] = field(default_factory=dict)
     last_mail: Mail | None = None
+    catching_up: CatchingUp | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +105,14 @@ def read_overviews(connection: Connection, sellers: Mapping[str, Seller], *, now
             (ids,),
         ).fetchall()
     }
+    gaps = {
+        str(seller_id): CatchingUp(*rest)  # type: ignore[arg-type]
+        for seller_id, *rest in connection.execute(
+            "SELECT seller_id, expected_orders, CASE WHEN totals_utc IS NULL THEN totals_expected_utc END,"
+            " detail_expected_utc FROM ops.catch_up WHERE detail_utc IS NULL AND seller_id = ANY(%s)",
+            (ids,),
+        ).fetchall()
+    }
     return [
         Overview(
             seller,
@@ -96,6 +121,7 @@ def read_overviews(connection: Connection, sellers: Mapping[str, Seller], *, now
             rejected.get(seller_id, 0),
             days.get(seller_id, {}),
             mails.get(seller_id),
+            gaps.get(seller_id),
         )
         for seller_id, seller in sellers.items()
     ]

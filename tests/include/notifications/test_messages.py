@@ -622,3 +622,22 @@ def test_whatever_the_facts_every_operators_mail_is_whole(facts: OperatorFacts):
         assert len(letter.subject.splitlines()) == 1
         assert len(letter.subject) <= LONGEST_SUBJECT
         assert all(link.startswith(("https://", "http://")) for link in Page(letter.html).links)
+
+
+@pytest.mark.parametrize(
+    ("language", "by", "totals"),
+    [("de", "alles bis zum 13. Oktober 2026", "Die Beträge"), ("en", "expected to be there by", "The amounts")],
+)
+def test_a_large_gap_comes_with_the_hour_when_it_is_filled(language: Language, by: str, totals: str):
+    there_utc = datetime(2026, 10, 13, 4, 10, tzinfo=UTC)
+    slow = replace(FACTS, detail_by_utc=there_utc)
+    reports = replace(slow, totals_by_utc=there_utc - timedelta(hours=2))
+    plain, told, both = (
+        " ".join(seller_letter(SellerMail.RECONNECTED, language, facts).text.split())
+        for facts in (FACTS, slow, reports)
+    )
+    assert by not in plain
+    assert by in told
+    assert totals not in told
+    assert by in both
+    assert totals in both

@@ -12,6 +12,7 @@ import pytest
 
 from include.fake_amazon import literal
 from include.fake_amazon.server import RunningFake
+from include.orders.catch_up import CatchUp, forecast
 from include.orders.extract import extract_orders
 from include.orders.load import load_orders
 from include.sellers.registry import Seller
@@ -162,6 +163,28 @@ def test_totals_come_within_minutes_and_all_detail_as_fast_as_both_limits_let_it
     assert lapsed.one("SELECT count(*) FROM amazon.orders WHERE detail = 'report'") == 0
     assert lapsed.one("SELECT orders_without_detail FROM amazon.seller_freshness") == 0
     assert not [key for key in calls if key[2] == 429]
+    row = lapsed.warehouse.execute(
+        "SELECT way, expected_orders, totals_expected_utc, totals_utc, detail_expected_utc, detail_utc"
+        " FROM ops.catch_up ORDER BY catch_up_no DESC LIMIT 1"
+    ).fetchone()
+    assert row is not None
+    log.info("forecast and outcome: %s", row)
+    way, expected, totals_expected, totals_there, detail_expected, detail_there = row
+    assert way == "report"
+    assert abs(expected - ORDERS) < 0.1 * ORDERS
+    assert abs(totals_there - totals_expected) < timedelta(minutes=5)
+    assert abs(detail_there - detail_expected) < 0.1 * took + timedelta(minutes=5)
+
+
+def test_what_a_letter_promises_is_what_the_run_then_plans(gap: Callable[..., Gap], amazon: RunningFake) -> None:
+    lapsed = gap(orders=5000, days=20)
+    promised = forecast(lapsed.warehouse, lapsed.seller, 1.0, lapsed.clock())
+    catch_up = CatchUp(lapsed.seller, lapsed.client, lapsed.warehouse, lapsed.settings, lapsed.clock)
+    planned = catch_up.begin()
+    assert promised is not None
+    assert planned is not None
+    assert (promised.way, promised.expected_orders) == (planned.way, planned.expected_orders)
+    assert abs(promised.detail_in - planned.detail_in) < timedelta(minutes=5)
 
 
 @pytest.mark.parametrize("trouble", ["FATAL", "over the range", "refused", "out of order"])

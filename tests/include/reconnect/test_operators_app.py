@@ -308,3 +308,27 @@ def test_a_thousand_sellers_are_shown_quickly(warehouse, tmp_path):
         seconds.append(time.perf_counter() - begun)
     assert page.count("<tr>") == 1001
     assert median(seconds) < 3
+
+
+def test_a_gap_that_is_being_closed_says_by_when(acme, warehouse):
+    from include.reconnect.operator_pages import overview_page, seller_page
+    from include.reconnect.overview import read_overviews
+
+    warehouse.execute(
+        "INSERT INTO ops.catch_up (seller_id, way, gap_start_utc, gap_end_utc, expected_orders, planned_utc,"
+        " totals_expected_utc, detail_expected_utc) VALUES ('acme', 'report', %(now)s - interval '20 days', %(now)s,"
+        " 10000, %(now)s, %(now)s + interval '12 minutes', %(now)s + interval '2 hours')",
+        {"now": NOW},
+    )
+    entry = acme
+    (overview,) = read_overviews(warehouse, {"acme": entry}, now_utc=NOW)
+    german = "etwa 10.000 Bestellungen, Summen bis etwa"
+    assert german in overview_page([overview], "de", now_utc=NOW)
+    assert german in seller_page(overview, "de", now_utc=NOW)
+    warehouse.execute("UPDATE ops.catch_up SET totals_utc = %s", (NOW,))
+    (overview,) = read_overviews(warehouse, {"acme": entry}, now_utc=NOW)
+    page = overview_page([overview], "en", now_utc=NOW)
+    assert "about 10,000 orders, everything by about" in page
+    warehouse.execute("UPDATE ops.catch_up SET detail_utc = %s", (NOW,))
+    (overview,) = read_overviews(warehouse, {"acme": entry}, now_utc=NOW)
+    assert "Catching up" not in overview_page([overview], "en", now_utc=NOW)
