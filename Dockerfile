@@ -14,3 +14,5 @@ COPY --chown=airflow:root include ./include
 COPY --chown=airflow:root dags ./dags
 COPY --chown=airflow:root plugins ./plugins
 RUN pip install --no-cache-dir --no-deps --no-build-isolation --editable .
+# What the scheduler imports once, every task that it forks has already.
+RUN install -d /opt/airflow/config && echo "import include.orchestration.preload" > /opt/airflow/config/airflow_local_settings.py

@@ -1,4 +1,4 @@
-"""`python -m bench [load,limits,parse,runs,reschedules]`: measure, print one table, write bench/results.json."""
+"""`python -m bench [load,limits,parse,runs,reschedules,night]`: measure, print one table, write bench/results.json."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from bench import limits, load, parsing, reschedules, runs
+from bench import limits, load, night, parsing, reschedules, runs
 from bench.figures import Figure, table
 from bench.machine import machine_facts
 from include.local_stack.progress import Progress
@@ -22,9 +22,10 @@ PARTS: dict[str, Callable[[Progress], list[Figure]]] = {
     "parse": parsing.measure,
     "runs": runs.measure,
     "reschedules": reschedules.measure,
+    "night": night.measure,
 }
-# It waits for Amazon's real rates, ten minutes of them.
-NOT_BY_DEFAULT = "reschedules"
+# One waits for Amazon's real rates, ten minutes of them; the other runs a thousand sellers.
+NOT_BY_DEFAULT = ("reschedules", "night")
 RESULTS = Path(__file__).with_name("results.json")
 
 
@@ -53,7 +54,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Measure the parts that are asked for; a wrong result of the measured work ends it with a traceback."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    default = [name for name in PARTS if name != NOT_BY_DEFAULT]
+    default = [name for name in PARTS if name not in NOT_BY_DEFAULT]
     parser.add_argument("parts", nargs="?", type=_parts, default=default, help=f"of {','.join(PARTS)}")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where the figures go (default %(default)s)")
     chosen = parser.parse_args(arguments)

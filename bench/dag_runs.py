@@ -51,7 +51,7 @@ def run_to_the_end(stack: Stack, seller: Seller) -> RunSpent:
     Raises:
         RuntimeError: A run failed, or there is no end.
     """
-    airflow_pids, postgres_pid = _pids(stack)
+    airflow_pids, postgres_pid = pids(stack)
     before = [sum(map(tree_cpu_s, airflow_pids.values())), tree_cpu_s(postgres_pid)]
     begun_utc, begun_s = utc_now(), time.monotonic()
     stack.airflow.trigger_run(seller.dag_id, f"bench__{begun_utc:%Y-%m-%dT%H:%M:%SZ}")
@@ -92,7 +92,8 @@ def airflow_rows(stack: Stack, query: str, *values: object) -> list[tuple[Any, .
         return connection.execute(query, values).fetchall()
 
 
-def _pids(stack: Stack) -> tuple[dict[str, int], int]:
+def pids(stack: Stack) -> tuple[dict[str, int], int]:
+    """Return the process ids of Airflow's processes by name, and PostgreSQL's."""
     if stack.postgres.pid is None:
         raise RuntimeError("PostgreSQL has ended.")
     recorded = read_record(stack.supervisor.record_file)

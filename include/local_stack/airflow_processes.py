@@ -66,6 +66,8 @@ def airflow_environment(
         "AIRFLOW__API__SECRET_KEY": passwords.api_secret_key,
         "AIRFLOW__API_AUTH__JWT_SECRET": passwords.jwt_secret,
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",  # 1 s, the default, is a second lost at every task
+        "AIRFLOW__SCHEDULER__MAX_TIS_PER_QUERY": "64",  # at 16, the default, eight slots wait for the scheduler
+        "AIRFLOW__SCHEDULER__MAX_DAGRUNS_PER_LOOP_TO_SCHEDULE": "50",  # at 20 a thousand sellers' runs queue up
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "30",  # at 5, a busy laptop loses tasks as they start
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",  # at 5, the default, half of all task slots hang 5 s
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",  # at 300 an edit of sellers.yaml shows after five minutes
@@ -80,3 +82,10 @@ def write_ui_login(home: Path, passwords: Passwords) -> None:
     file = home / "simple_auth_passwords.json"
     file.touch(mode=0o600)
     file.write_text(json.dumps({UI_USER: passwords.ui}))
+
+
+def write_local_settings(home: Path) -> None:
+    """Let every Airflow process load `include.orchestration.preload`, which the scheduler alone acts on."""
+    folder = home / "config"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "airflow_local_settings.py").write_text("import include.orchestration.preload\n")

@@ -23,6 +23,7 @@ from include.local_stack.airflow_processes import (
     SCHEDULER,
     UI_USER,
     airflow_environment,
+    write_local_settings,
     write_ui_login,
 )
 from include.local_stack.mail_client import MailSinkClient
@@ -164,6 +165,7 @@ def _prepare(settings: StackSettings, supervisor: Supervisor) -> Stack:
     binaries = find_binaries(settings.postgres_bin)
     postgres = PostgresServer(settings.run_dir / "postgres", binaries, settings.warehouse_port, passwords.superuser)
     write_ui_login(settings.run_dir / "airflow", passwords)
+    write_local_settings(settings.run_dir / "airflow")
     amazon = FakeAmazonClient(f"http://127.0.0.1:{settings.fake_amazon_port}") if settings.fake_amazon else None
     airflow = AirflowGateway(f"http://127.0.0.1:{settings.ui_port}", UI_USER, passwords.ui)
     mails = MailSinkClient(f"http://127.0.0.1:{settings.mails_port}")

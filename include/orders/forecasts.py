@@ -11,7 +11,7 @@ from include.warehouse.connection import Connection
 def note_plan(
     connection: Connection, seller_id: str, gap: tuple[datetime, datetime], plan: Plan, *, now_utc: datetime
 ) -> None:
-    """Note what a plan forecasts, where people would notice the wait; a gap that is being closed keeps its first forecast.
+    """Note what a plan forecasts, where people would notice the wait; an open gap keeps its first forecast.
 
     One that reports are to close is another plan: it replaces what searchOrders alone was expected to do.
     """

@@ -52,6 +52,7 @@ def test_an_empty_database_gets_every_table_and_view(empty_dsn: str) -> None:
             "amazon.orders",
             "amazon.seller_freshness",
             "ops.alembic_version",
+            "ops.catch_up",
             "ops.consent",
             "ops.extraction_window",
             "ops.heartbeat",
