@@ -30,6 +30,7 @@ PART = "night"
 SELLERS = 1000
 ORDERS = 30
 RATE_SCALE = 1000.0
+TASKS = "SELECT task_id, count(*), avg(duration) FROM task_instance WHERE start_date IS NOT NULL GROUP BY 1 ORDER BY 1"
 GOAL_S = 480.0
 MEMORY_GOAL_MIB = 2048.0
 LONGEST_S = 3600.0
@@ -74,6 +75,8 @@ def _night(stack: Stack, sellers: list[Seller], orders: int, progress: Progress)
     spent_s = {name: tree_cpu_s(pid) - before_s[name] for name, pid in airflow_pids.items()}
     spent_s["postgres"] = tree_cpu_s(postgres_pid) - before_s["postgres"]
     progress.say("  CPU: " + ", ".join(f"{name} {value:.0f} s" for name, value in spent_s.items()))
+    for task_id, count, mean_s in airflow_rows(stack, TASKS):
+        progress.say(f"  {task_id}: {count} tasks, {mean_s:.2f} s each")
     runs = airflow_rows(stack, RUNS)
     if failed := [dag_id for dag_id, state, _ in runs if state != "success"]:
         raise RuntimeError(f"{len(failed)} runs failed, {failed[0]}'s among them.")

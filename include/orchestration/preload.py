@@ -20,7 +20,12 @@ MODULES: Final = (
     "airflow.sdk.execution_time.supervisor",
     "airflow.sdk.execution_time.task_runner",
     "include.orchestration.dag_parts",
+    "include.orchestration.next_run",
     "include.orchestration.seller_tasks",
+    "include.orchestration.stretch_params",
+    "include.reconnect.lazy_app",
+    "include.sellers.registry",
+    "upath.implementations.local",
 )
 
 
