@@ -14,10 +14,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from include.authorization.consent_state import Consent
 from include.authorization.status import AUTHORIZATION_LIFE, Status
 from include.reconnect.overview import DAYS, CatchingUp, Event, Overview
+from include.reconnect.seller_list import ListPage
 
 TEMPLATES: Final = Path(__file__).parent / "templates" / "operators"
 ROOT: Final = "/seller-orders"
-PAUSED: Final = "paused"
 SHAPES: Final[Mapping[str, str]] = {
     Status.CONNECTED: "●",
     Status.EXPIRES_SOON: "◐",
@@ -41,16 +41,12 @@ def overview_page(
     language: str,
     *,
     now_utc: datetime,
+    shown: ListPage,
     paused: frozenset[str] = frozenset(),
-    query: str = "",
-    status: str = "",
 ) -> str:
-    """Write the list of sellers that fit a search and a status."""
+    """Write one page of the list of sellers."""
     rows = [_row(overview, language, now_utc, paused) for overview in overviews]
-    wanted = query.casefold().strip()
-    rows = [row for row in rows if not wanted or wanted in f"{row['name']} {row['seller_id']}".casefold()]
-    rows = [row for row in rows if status in ("", row["state"]) or (status == PAUSED and row["is_paused"])]
-    return _render("overview.html", language, rows=rows, query=query, status=status)
+    return _render("overview.html", language, rows=rows, shown=shown)
 
 
 def seller_page(
@@ -111,7 +107,9 @@ def _row(overview: Overview, language: str, now_utc: datetime, paused: frozenset
         "catching_up": _catching_up(overview.catching_up, language),
         "mail": f"{_instant(mail.sent_utc)} {mail.kind}, {mail.recipient}" if mail else words["none"],
         "rejected": overview.rejected,
-        "bars": _bars(overview, now_utc),
+        "bars": (bars := _bars(overview, now_utc)),
+        "days_with": _path(bars, is_gap=False),
+        "days_without": _path(bars, is_gap=True),
     }
 
 
@@ -135,6 +133,15 @@ def _bars(overview: Overview, now_utc: datetime) -> list[dict[str, Any]]:
         for day in days
         for count in [overview.orders_by_day.get(day, 0)]
     ]
+
+
+def _path(bars: Sequence[Mapping[str, Any]], *, is_gap: bool) -> str:
+    """The bars as one shape: a list of a hundred sellers would have three thousand else."""
+    return "".join(
+        f"M{4 * place} {CHART_HEIGHT}v-{bar['height']}h3v{bar['height']}z"
+        for place, bar in enumerate(bars)
+        if (bar["count"] == 0) is is_gap
+    )
 
 
 def _instant(instant: datetime | None) -> str:

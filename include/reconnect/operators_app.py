@@ -21,7 +21,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from include.authorization import consent_state
-from include.authorization.status import read_authorization
+from include.authorization.status import read_authorization, read_authorizations
 from include.clock import utc_now
 from include.consent import completion
 from include.consent.means import Means, make_means
@@ -34,6 +34,7 @@ from include.notifications.outbox import owe
 from include.reconnect import guards
 from include.reconnect.operator_pages import ROOT, TEMPLATES, overview_page, seller_page
 from include.reconnect.overview import read_history, read_overviews
+from include.reconnect.seller_list import list_page
 from include.sellers.registry import DAG_ID_PREFIX, Seller
 from include.sellers.seller import CONNECTION_ID_PREFIX, DAG_TAG
 from include.settings import load_consent_settings, load_notification_settings, load_settings
@@ -41,6 +42,7 @@ from include.warehouse.connection import Connection, connect, warehouse_errors
 
 log = logging.getLogger(__name__)
 TOKEN: Final = re.compile(r"[!-~]{1,4096}")
+PAGE: Final = re.compile(r"[0-9]{1,4}")
 PAUSED_KNOWN_FOR_S: Final = 15.0
 HEADERS: Final = {
     "Content-Security-Policy": (
@@ -61,16 +63,16 @@ class _Page:
         self._means = means
         self._paused: tuple[float, frozenset[str]] = (0.0, frozenset())
 
-    def sellers(self, user: guards.User, q: str = "", status: str = "", lang: str = "en") -> Response:
+    def sellers(self, user: guards.User, q: str = "", status: str = "", page: str = "1", lang: str = "en") -> Response:
         readable = guards.readable_dag_ids(user)
-        shown = {seller_id: s for seller_id, s in self._means.sellers().items() if s.dag_id in readable}
-        now_utc = self._means.now()
+        sellers = {seller_id: s for seller_id, s in self._means.sellers().items() if s.dag_id in readable}
+        now_utc, paused = self._means.now(), self._paused_dags()
+        number = int(page) if PAGE.fullmatch(page) else 1
         with self._warehouse() as connection:
-            overviews = read_overviews(connection, shown, now_utc=now_utc)
-        page = overview_page(
-            overviews, _language(lang), now_utc=now_utc, paused=self._paused_dags(), query=q[:80], status=status[:40]
-        )
-        return HTMLResponse(page)
+            standings = read_authorizations(connection)
+            shown = list_page(sellers, standings, paused=paused, query=q[:80], status=status[:40], number=number)
+            overviews = read_overviews(connection, shown.sellers, now_utc=now_utc)
+        return HTMLResponse(overview_page(overviews, _language(lang), now_utc=now_utc, paused=paused, shown=shown))
 
     def seller(self, dag_id: str, user: guards.User, lang: str = "en") -> Response:
         seller = self._means.sellers().get(dag_id.removeprefix(DAG_ID_PREFIX))

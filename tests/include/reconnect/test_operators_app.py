@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from include.authorization import consent_state
-from include.authorization.status import read_authorization, record_authorized, record_good
+from include.authorization.status import read_authorization, read_authorizations, record_authorized, record_good
 from include.sellers.registry import load_sellers
 from include.warehouse.connection import Connection
 from tests.include.reconnect.conftest import ROLES
@@ -247,15 +247,21 @@ def test_another_sellers_consent_is_out_of_reach(ask, waiting, warehouse):
 def test_a_paused_seller_keeps_its_status_its_filter_and_its_invitation(ask, acme, warehouse, monkeypatch):
     from include.reconnect.operator_pages import overview_page, seller_page
     from include.reconnect.overview import Overview
+    from include.reconnect.seller_list import list_page
 
     (entry,) = [acme]
     paused = frozenset({entry.dag_id})
-    overview = Overview(entry, read_authorization(warehouse, "acme"))
+    standings = {"acme": read_authorization(warehouse, "acme")}
+    overview = Overview(entry, standings["acme"])
     for status in ("", "paused", "expires_soon"):
-        page = overview_page([overview], "de", now_utc=NOW, paused=paused, status=status)
+        shown = list_page({"acme": entry}, standings, paused=paused, status=status)
+        assert list(shown.sellers) == ["acme"]
+        page = overview_page([overview], "de", now_utc=NOW, paused=paused, shown=shown)
         assert "Läuft in 12 Tagen ab" in page
         assert "Pausiert</span>" in page
-    assert "Kein Verkäufer passt" in overview_page([overview], "de", now_utc=NOW, status="paused")
+    nobody = list_page({"acme": entry}, standings, status="paused")
+    assert not nobody.sellers
+    assert "Kein Verkäufer passt" in overview_page([], "de", now_utc=NOW, shown=nobody)
     page = seller_page(Overview(entry), "de", now_utc=NOW, paused=paused, may_act=True, link="x")
     assert "Einladung senden" in page
 
@@ -291,28 +297,55 @@ def test_the_history_tells_incidents_and_consents(ask, acme, warehouse):
     assert read_authorization(warehouse, "acme").generation == 1
 
 
-def test_a_thousand_sellers_are_shown_quickly(warehouse, tmp_path):
-    from include.reconnect.operator_pages import overview_page
-    from include.reconnect.overview import read_overviews
-
+def _thousand(tmp_path):
     entries = [{**ENTRY, "id": f"s{number}", "name": f"Shop {number}"} for number in range(1000)]
     path = tmp_path / "many.yaml"
     path.write_text(yaml.safe_dump({"sellers": entries}), encoding="utf-8")
-    sellers = {seller.seller_id: seller for seller in load_sellers(path)}
+    return {seller.seller_id: seller for seller in load_sellers(path)}
+
+
+def test_a_thousand_sellers_are_shown_quickly(warehouse, tmp_path):
+    from include.reconnect.operator_pages import overview_page
+    from include.reconnect.overview import read_overviews
+    from include.reconnect.seller_list import list_page
+
+    sellers = _thousand(tmp_path)
     for seller_id in sellers:
         read_authorization(warehouse, seller_id, locked=True)
     seconds = []
     for _ in range(5):
         begun = time.perf_counter()
-        page = overview_page(read_overviews(warehouse, sellers, now_utc=NOW), "de", now_utc=NOW)
+        shown = list_page(sellers, read_authorizations(warehouse))
+        overviews = read_overviews(warehouse, shown.sellers, now_utc=NOW)
+        page = overview_page(overviews, "de", now_utc=NOW, shown=shown)
         seconds.append(time.perf_counter() - begun)
-    assert page.count("<tr>") == 1001
-    assert median(seconds) < 3
+    assert page.count("<tr>") == 101
+    assert "page=2" in page
+    assert median(seconds) < 1
+
+
+def test_every_seller_is_on_one_page_of_the_list_and_who_needs_somebody_on_the_first(warehouse, tmp_path):
+    from include.reconnect.seller_list import list_page
+
+    sellers = _thousand(tmp_path)
+    for seller in sellers.values():
+        record_good(warehouse, seller, f"{seller.seller_id}:b", now_utc=NOW)
+    warehouse.execute(
+        "UPDATE ops.seller_authorization SET status = 'reauthorization_required' WHERE seller_id = 's777'"
+    )
+    standings = read_authorizations(warehouse)
+    pages = [list_page(sellers, standings, number=number) for number in range(1, 11)]
+    assert next(iter(pages[0].sellers)) == "s777"
+    assert sorted(seller_id for page in pages for seller_id in page.sellers) == sorted(sellers)
+    assert list_page(sellers, standings, number=99) == pages[-1]
+    assert list_page(sellers, standings, query="Shop 77", number=2).number == 1
+    assert len(list_page(sellers, standings, query="shop 77").sellers) == 11
 
 
 def test_a_gap_that_is_being_closed_says_by_when(acme, warehouse):
     from include.reconnect.operator_pages import overview_page, seller_page
     from include.reconnect.overview import read_overviews
+    from include.reconnect.seller_list import ListPage
 
     warehouse.execute(
         "INSERT INTO ops.catch_up (seller_id, way, gap_start_utc, gap_end_utc, expected_orders, planned_utc,"
@@ -321,14 +354,15 @@ def test_a_gap_that_is_being_closed_says_by_when(acme, warehouse):
         {"now": NOW},
     )
     entry = acme
+    shown = ListPage({"acme": entry})
     (overview,) = read_overviews(warehouse, {"acme": entry}, now_utc=NOW)
     german = "etwa 10.000 Bestellungen, Summen bis etwa"
-    assert german in overview_page([overview], "de", now_utc=NOW)
+    assert german in overview_page([overview], "de", now_utc=NOW, shown=shown)
     assert german in seller_page(overview, "de", now_utc=NOW)
     warehouse.execute("UPDATE ops.catch_up SET totals_utc = %s", (NOW,))
     (overview,) = read_overviews(warehouse, {"acme": entry}, now_utc=NOW)
-    page = overview_page([overview], "en", now_utc=NOW)
+    page = overview_page([overview], "en", now_utc=NOW, shown=shown)
     assert "about 10,000 orders, everything by about" in page
     warehouse.execute("UPDATE ops.catch_up SET detail_utc = %s", (NOW,))
     (overview,) = read_overviews(warehouse, {"acme": entry}, now_utc=NOW)
-    assert "Catching up" not in overview_page([overview], "en", now_utc=NOW)
+    assert "Catching up" not in overview_page([overview], "en", now_utc=NOW, shown=shown)
