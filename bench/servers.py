@@ -27,7 +27,7 @@ FAKE_AMAZON_PATIENCE_S = 120.0
 # Pages and rejections refer to their windows and go with them.
 FILLED_TABLES = (
     "amazon.orders, amazon.order_items, amazon.order_charges, amazon.order_packages, amazon.order_promotions,"
-    " ops.extraction_window, ops.watermark, ops.quota_bucket"
+    " ops.extraction_window, ops.watermark, ops.quota_bucket, ops.catch_up, ops.report, ops.order_to_fetch"
 )
 
 

@@ -36,6 +36,7 @@ FILLED_TABLES = (
     "ops.consent",
     "ops.report",
     "ops.order_to_fetch",
+    "ops.catch_up",
 )
 
 
