@@ -135,8 +135,7 @@ def _share_of_search(connection: Connection, seller: Seller, start_utc: datetime
     share = max(1, round(left * SEARCH_SHARE / MOST_ORDERS_PER_PAGE)) * MOST_ORDERS_PER_PAGE
     row = connection.execute(
         f"SELECT last_updated_utc {listed} ORDER BY last_updated_utc OFFSET %s LIMIT 1",
-        # One less: the order at the start comes again, and an order more would cost a call more.
-        (seller.seller_id, start_utc, share - 2),
+        (seller.seller_id, start_utc, share - 1),
     ).fetchone()
     return min(end_utc, max(cast("datetime", row[0]), start_utc + timedelta(milliseconds=1))) if row else end_utc
 

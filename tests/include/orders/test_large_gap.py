@@ -86,7 +86,7 @@ class Gap:
                 self.detail_utc = self.clock()
             return loaded
 
-        return run_to_the_end(extract, load, self.clock, most_visits=2000)
+        return run_to_the_end(extract, load, self.clock, most_visits=40_000)
 
     def drain(self) -> None:
         """Leave no call of searchOrders, here and at Amazon."""
