@@ -57,6 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     default = [name for name in PARTS if name not in NOT_BY_DEFAULT]
     parser.add_argument("parts", nargs="?", type=_parts, default=default, help=f"of {','.join(PARTS)}")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where the figures go (default %(default)s)")
+    parser.add_argument("--sellers", type=int, default=night.SELLERS, help="of the night (default %(default)s)")
     chosen = parser.parse_args(arguments)
     # Everything here is on loopback, which no proxy of the person's can reach.
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
@@ -65,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
     voice, facts, figures = _Voice(), machine_facts(), []
     for part in chosen.parts:
         voice.say(f"{part} (after {voice.seconds():.0f} s)")
-        figures += PARTS[part](voice)
+        figures += night.measure(voice, chosen.sellers) if part == night.PART else PARTS[part](voice)
     document = facts | {"bench_s": voice.seconds(), "figures": [figure.document() for figure in figures]}
     chosen.results.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print("\n".join(table(figures)))

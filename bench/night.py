@@ -82,9 +82,11 @@ def _night(stack: Stack, sellers: list[Seller], orders: int, progress: Progress)
         raise RuntimeError(f"{len(failed)} runs failed, {failed[0]}'s among them.")
     _require_all_loaded(stack, len(sellers) * orders)
     wall_s = _seconds(begun_utc, max(ended_utc for _, _, ended_utc in runs))
+    # Promised for a thousand; fewer say nothing about it.
+    goal_s = GOAL_S if len(sellers) >= SELLERS else None
     size = f"{len(sellers):,} sellers with {orders} orders each"
     return [
-        Figure(PART, f"{size}, first trigger to last run done, wall", "s", [wall_s], GOAL_S),
+        Figure(PART, f"{size}, first trigger to last run done, wall", "s", [wall_s], goal_s),
         Figure(PART, f"{size}, DAG runs", "", [len(runs)]),
         Figure(PART, f"{size}, Airflow's processes, CPU a run", "s", [_without_postgres(spent_s) / len(runs)]),
         Figure(PART, f"{size}, PostgreSQL (both databases), CPU a run", "s", [spent_s["postgres"] / len(runs)]),

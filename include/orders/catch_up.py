@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from include.clock import Now
-from include.errors import ContractError, NotYetError, TransientError
+from include.errors import AccessDeniedError, ContractError, NotYetError, TransientError
 from include.orders import progress, report_rows, windows
 from include.orders.catching_up import Plan, plan
 from include.orders.details import WORTH_A_VISIT, fetch_details, still_wanted, waiting_pages
@@ -81,7 +81,8 @@ class CatchUp:
                 self._ask(report) if report.state == "wanted" else self._look(report)
             except NotYetError:
                 return
-            except ContractError as refused:
+            except (ContractError, AccessDeniedError) as refused:
+                # Without the reports' role searchOrders still reads everything, only later.
                 log.warning("Report %d is given up: %s", report.report_no, refused)
                 report_rows.note_failed(self._connection, report, str(refused))
             except TransientError as trouble:

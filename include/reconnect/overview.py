@@ -88,31 +88,8 @@ def read_overviews(connection: Connection, sellers: Mapping[str, Seller], *, now
     rejected: dict[str, Any] = _pairs(
         connection, "SELECT seller_id, count(*) FROM ops.rejected_order WHERE seller_id = ANY(%s) GROUP BY 1", ids
     )
-    days: dict[str, dict[date, int]] = defaultdict(dict)
-    rows = connection.execute(
-        "SELECT seller_id, (created_utc AT TIME ZONE 'UTC')::date, count(*) FROM amazon.orders"
-        " WHERE seller_id = ANY(%s) AND created_utc >= %s GROUP BY 1, 2",
-        (ids, now_utc - timedelta(days=DAYS)),
-    )
-    for seller_id, day, count in rows.fetchall():
-        days[str(seller_id)][day] = count  # type: ignore[index, assignment]
-    mails = {
-        str(seller_id): Mail(*rest)  # type: ignore[arg-type]
-        for seller_id, *rest in connection.execute(
-            "SELECT DISTINCT ON (i.seller_id) i.seller_id, o.kind, o.recipient, o.sent_utc FROM ops.outbox o"
-            " JOIN ops.incident i USING (incident_id) WHERE o.audience = 'seller' AND o.sent_utc IS NOT NULL"
-            " AND i.seller_id = ANY(%s) ORDER BY i.seller_id, o.sent_utc DESC",
-            (ids,),
-        ).fetchall()
-    }
-    gaps = {
-        str(seller_id): CatchingUp(*rest)  # type: ignore[arg-type]
-        for seller_id, *rest in connection.execute(
-            "SELECT seller_id, expected_orders, CASE WHEN totals_utc IS NULL THEN totals_expected_utc END,"
-            " detail_expected_utc FROM ops.catch_up WHERE detail_utc IS NULL AND seller_id = ANY(%s)",
-            (ids,),
-        ).fetchall()
-    }
+    days = _orders_by_day(connection, ids, now_utc - timedelta(days=DAYS))
+    mails, gaps = _last_mails(connection, ids), _gaps(connection, ids)
     return [
         Overview(
             seller,
@@ -144,6 +121,37 @@ def read_history(connection: Connection, seller_id: str, *, in_full: bool) -> li
         {"seller": seller_id, "full": in_full},
     )
     return [Event(*row) for row in rows.fetchall()]  # type: ignore[arg-type]
+
+
+def _orders_by_day(connection: Connection, ids: list[str], since_utc: datetime) -> dict[str, dict[date, int]]:
+    days: dict[str, dict[date, int]] = defaultdict(dict)
+    rows = connection.execute(
+        "SELECT seller_id, (created_utc AT TIME ZONE 'UTC')::date, count(*) FROM amazon.orders"
+        " WHERE seller_id = ANY(%s) AND created_utc >= %s GROUP BY 1, 2",
+        (ids, since_utc),
+    )
+    for seller_id, day, count in rows.fetchall():
+        days[str(seller_id)][day] = count  # type: ignore[index, assignment]
+    return days
+
+
+def _last_mails(connection: Connection, ids: list[str]) -> dict[str, Mail]:
+    rows = connection.execute(
+        "SELECT DISTINCT ON (i.seller_id) i.seller_id, o.kind, o.recipient, o.sent_utc FROM ops.outbox o"
+        " JOIN ops.incident i USING (incident_id) WHERE o.audience = 'seller' AND o.sent_utc IS NOT NULL"
+        " AND i.seller_id = ANY(%s) ORDER BY i.seller_id, o.sent_utc DESC",
+        (ids,),
+    )
+    return {str(seller_id): Mail(*rest) for seller_id, *rest in rows.fetchall()}  # type: ignore[arg-type]
+
+
+def _gaps(connection: Connection, ids: list[str]) -> dict[str, CatchingUp]:
+    rows = connection.execute(
+        "SELECT seller_id, expected_orders, CASE WHEN totals_utc IS NULL THEN totals_expected_utc END,"
+        " detail_expected_utc FROM ops.catch_up WHERE detail_utc IS NULL AND seller_id = ANY(%s)",
+        (ids,),
+    )
+    return {str(seller_id): CatchingUp(*rest) for seller_id, *rest in rows.fetchall()}  # type: ignore[arg-type]
 
 
 def _pairs(connection: Connection, query: str, ids: list[str]) -> dict[str, Any]:

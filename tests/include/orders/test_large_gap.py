@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -37,28 +38,19 @@ MARKS = ("complete_through_utc", "totals_through_utc")
 OVERHEAD = timedelta(seconds=4)
 
 
+@dataclass
 class Gap:
     """A seller that was loaded until it lapsed, and is back."""
 
-    def __init__(
-        self,
-        seller: Seller,
-        client: SellingPartnerClient,
-        warehouse: Connection,
-        settings: Settings,
-        clock: HandClock,
-        quota: HandQuota,
-        amazon: RunningFake,
-    ) -> None:
-        self.quota = quota
-        self.amazon = amazon
-        self.seller = seller
-        self.client = client
-        self.warehouse = warehouse
-        self.settings = settings
-        self.clock = clock
-        self.totals_utc: datetime | None = None
-        self.detail_utc: datetime | None = None
+    seller: Seller
+    client: SellingPartnerClient
+    warehouse: Connection
+    settings: Settings
+    clock: HandClock
+    quota: HandQuota
+    amazon: RunningFake
+    totals_utc: datetime | None = None
+    detail_utc: datetime | None = None
 
     def run(self) -> list[Run]:
         """Run until nothing is left, as Airflow would."""
@@ -187,7 +179,7 @@ def test_what_a_letter_promises_is_what_the_run_then_plans(gap: Callable[..., Ga
     assert abs(promised.detail_in - planned.detail_in) < timedelta(minutes=5)
 
 
-@pytest.mark.parametrize("trouble", ["FATAL", "over the range", "refused", "out of order"])
+@pytest.mark.parametrize("trouble", ["FATAL", "over the range", "refused", "no role", "out of order"])
 def test_a_report_that_amazon_does_not_make_costs_nothing(
     gap: Callable[..., Gap], amazon: RunningFake, trouble: str
 ) -> None:
@@ -196,8 +188,9 @@ def test_a_report_that_amazon_does_not_make_costs_nothing(
     if trouble in ("FATAL", "over the range"):
         text = "Report could not be generated" if trouble == "FATAL" else "Date range exceeded. Report can be"
         amazon.client.set_reports(fatal_text=text)
-    elif trouble == "refused":
-        amazon.client.fail_next("createReport", **literal.INVALID_INPUT._asdict(), times=1)
+    elif trouble in ("refused", "no role"):
+        answer = literal.INVALID_INPUT if trouble == "refused" else literal.ACCESS_DENIED
+        amazon.client.fail_next("createReport", **answer._asdict(), times=1)
     else:
         amazon.client.fail_next("getReport", **literal.INTERNAL_FAILURE._asdict(), times=3)
     # An empty bucket makes a report worth it.
@@ -216,4 +209,7 @@ def test_a_gap_without_a_change_is_told_so_and_closed(gap: Callable[..., Gap], a
     lapsed.drain()
     lapsed.run()
     assert equals_truth(lapsed, amazon)
-    assert lapsed.one("SELECT complete_through_utc > now() - interval '100 years' FROM ops.watermark")
+    through = lapsed.one("SELECT complete_through_utc FROM ops.watermark")
+    assert lapsed.clock() - through < timedelta(minutes=30)
+    last_report = "SELECT ROW(state, document_url) FROM ops.report ORDER BY report_no DESC LIMIT 1"
+    assert lapsed.one(last_report) == ("loaded", None)
