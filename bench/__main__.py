@@ -1,4 +1,4 @@
-"""`python -m bench [load,limits,parse,runs,reschedules,night]`: measure, print one table, write bench/results.json."""
+"""`python -m bench [PART,...]`: measure, print one table, write bench/results.json."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from bench import limits, load, night, parsing, reschedules, runs
+from bench import limits, load, night, parsing, reschedules, runs, trouble
 from bench.figures import Figure, table
 from bench.machine import machine_facts
 from include.local_stack.progress import Progress
@@ -19,6 +19,7 @@ from include.local_stack.progress import Progress
 PARTS: dict[str, Callable[[Progress], list[Figure]]] = {
     "load": load.measure,
     "limits": limits.measure,
+    "trouble": trouble.measure,
     "parse": parsing.measure,
     "runs": runs.measure,
     "reschedules": reschedules.measure,

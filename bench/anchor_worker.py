@@ -38,19 +38,25 @@ class Orders(OrdersV20260101):
 def main() -> None:
     """Read everything, then say what it cost."""
     access = Access(**json.load(sys.stdin))
-    query = {
-        "lastUpdatedAfter": datetime.fromordinal(access.first_day).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "lastUpdatedBefore": (datetime.now(UTC) - timedelta(minutes=3)).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "marketplaceIds": "A1PA6795UKMFR9",
-        "maxResultsPerPage": 100,
-        "includedData": DEFAULT_INCLUDED_DATA,
-    }
-    with _client(access) as client:
-        orders = sum(len(page.orders) for page in client.every_page(**query))
+    with open_orders(access) as client:
+        orders = sum(len(page.orders) for page in client.every_page(**search_query(access)))
     sys.stdout.write(json.dumps({"orders": orders, "process_cpu_s": time.process_time()}) + "\n")
 
 
-def _client(access: Access) -> Orders:
+def search_query(access: Access) -> dict[str, str]:
+    """The question after everything that changed since the access's first day."""
+    return {
+        "lastUpdatedAfter": datetime.fromordinal(access.first_day).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "lastUpdatedBefore": (datetime.now(UTC) - timedelta(minutes=3)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "marketplaceIds": "A1PA6795UKMFR9",
+        "maxResultsPerPage": "100",
+        "includedData": DEFAULT_INCLUDED_DATA,
+    }
+
+
+def open_orders(access: Access) -> Orders:
+    """Open the peer's client, pointed at the access's Amazon."""
+
     class Tokens(AccessTokenClient):
         scheme, host = "http://", urlsplit(access.amazon_url).netloc
 

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from bench import __main__ as command
-from bench import load
+from bench import load, trouble
 from bench.figures import Figure, shown, table
 from bench.limits import least_calls, optimum_s
 from bench.loaded import (
@@ -28,6 +28,7 @@ from bench.machine import peak_memory_mib, tree_cpu_s
 from bench.servers import running_servers
 from bench.shop_orders import write_orders_file
 from bench.stack import write_sellers
+from include.local_stack.progress import Progress
 from include.sellers.registry import Seller, load_sellers
 from include.warehouse.connection import connect
 
@@ -148,3 +149,11 @@ def test_orders_are_loaded_measured_and_found_wrong_when_a_row_is_missing(tmp_pa
             connection.execute("DELETE FROM amazon.order_items WHERE order_item_id = '00000000000700'")
             with pytest.raises(WrongTablesError, match="items: 374 instead of 375"):
                 require_all_loaded(connection, 300)
+
+
+@pytest.mark.slow
+def test_a_revocation_costs_one_call_and_a_dead_token_two_more_than_the_orders():
+    figures = {figure.name: figure.median for figure in trouble.measure(Progress(), 1)}
+    assert figures["revoked authorization, this project, calls until then"] == 1
+    # Refused, a new token, the orders.
+    assert figures["dying hourly token, this project, calls until then"] == 3
