@@ -99,7 +99,7 @@ dictionary: $(STAMP) ## write docs/data_dictionary.md from the comments in the m
 	@$(PY) -m include.local_stack dictionary
 
 .PHONY: bench
-bench: $(STAMP) ## measure what the README claims: BENCH=load,limits,trouble,parse,runs,reschedules,night (default: all but the last two)
+bench: $(STAMP) ## measure what the README claims: BENCH=load,limits,trouble,beside,parse,runs,reschedules,night (default: all but the last two)
 	@$(PY) -m bench $(BENCH)
 
 .PHONY: clean

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from bench import limits, load, night, parsing, reschedules, runs, trouble
+from bench import beside, limits, load, night, parsing, reschedules, runs, trouble
 from bench.figures import Figure, table
 from bench.machine import machine_facts
 from include.local_stack.progress import Progress
@@ -20,6 +20,7 @@ PARTS: dict[str, Callable[[Progress], list[Figure]]] = {
     "load": load.measure,
     "limits": limits.measure,
     "trouble": trouble.measure,
+    "beside": beside.measure,
     "parse": parsing.measure,
     "runs": runs.measure,
     "reschedules": reschedules.measure,

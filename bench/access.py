@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time as clock
 from dataclasses import dataclass
-from datetime import date, time
+from datetime import UTC, date, datetime, time, timedelta
 
 from include.authorization.credentials import ApplicationCredentials, SellerCredentials
 from include.authorization.seller_client import open_seller_client
@@ -14,7 +14,7 @@ from include.orders.extract import extract_orders
 from include.orders.load import load_orders
 from include.sellers.marketplaces import by_country
 from include.sellers.registry import Seller
-from include.settings import AMAZON_ENDPOINTS, Settings
+from include.settings import AMAZON_ENDPOINTS, DEFAULT_INCLUDED_DATA, Settings
 from include.spapi.client import SellingPartnerClient
 from include.spapi.quota import QuotaBuckets
 from include.warehouse.connection import Connection
@@ -72,6 +72,17 @@ class Access:
             authorization="public",
             personal_data=False,
         )
+
+
+def search_query(access: Access) -> dict[str, str]:
+    """The question after everything that changed since the access's first day."""
+    return {
+        "lastUpdatedAfter": datetime.fromordinal(access.first_day).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "lastUpdatedBefore": (datetime.now(UTC) - timedelta(minutes=3)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "marketplaceIds": "A1PA6795UKMFR9",
+        "maxResultsPerPage": "100",
+        "includedData": DEFAULT_INCLUDED_DATA,
+    }
 
 
 def open_client(access: Access, settings: Settings, connection: Connection) -> SellingPartnerClient:

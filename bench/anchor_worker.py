@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
@@ -17,8 +16,8 @@ from sp_api.auth import AccessTokenClient
 from sp_api.base.credential_provider import FromCodeCredentialProvider
 from sp_api.util import load_all_pages
 
-from bench.access import Access
-from include.settings import DEFAULT_INCLUDED_DATA
+from bench.access import Access, search_query
+from bench.machine import peak_memory_mib
 
 
 class Orders(OrdersV20260101):
@@ -40,18 +39,8 @@ def main() -> None:
     access = Access(**json.load(sys.stdin))
     with open_orders(access) as client:
         orders = sum(len(page.orders) for page in client.every_page(**search_query(access)))
-    sys.stdout.write(json.dumps({"orders": orders, "process_cpu_s": time.process_time()}) + "\n")
-
-
-def search_query(access: Access) -> dict[str, str]:
-    """The question after everything that changed since the access's first day."""
-    return {
-        "lastUpdatedAfter": datetime.fromordinal(access.first_day).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "lastUpdatedBefore": (datetime.now(UTC) - timedelta(minutes=3)).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "marketplaceIds": "A1PA6795UKMFR9",
-        "maxResultsPerPage": "100",
-        "includedData": DEFAULT_INCLUDED_DATA,
-    }
+    spent = {"orders": orders, "process_cpu_s": time.process_time(), "peak_mib": peak_memory_mib()}
+    sys.stdout.write(json.dumps(spent) + "\n")
 
 
 def open_orders(access: Access) -> Orders:

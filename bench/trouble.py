@@ -15,8 +15,8 @@ from pathlib import Path
 from sp_api.auth.exceptions import AuthorizationError
 from sp_api.base.exceptions import SellingApiForbiddenException
 
-from bench.access import SELLER_ID, Access, open_client
-from bench.anchor_worker import Orders, open_orders, search_query
+from bench.access import SELLER_ID, Access, open_client, search_query
+from bench.anchor_worker import Orders, open_orders
 from bench.figures import Figure
 from bench.servers import Servers, running_servers
 from include.authorization.validate import validate_authorization

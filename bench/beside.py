@@ -1,0 +1,128 @@
+"""`beside`: what orders cost the product to load, beside clients that only read, each in its own environment.
+
+The clients keep nothing and write nothing. PyAirbyte, which loads too, is not here yet.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.access import search_query
+from bench.figures import Figure
+from bench.load import RATE_SCALE, Spent, load_once, run_worker
+from bench.servers import Servers, running_servers
+from include.local_stack.progress import Progress
+
+PART = "beside"
+ORDERS = 10_000
+# What the official client leaks grows with the square of the orders: ten thousand as shipped take a quarter of an hour.
+ORDERS_AS_SHIPPED = 1_000
+REPETITIONS = 3
+READER_GOAL = 1.5
+FOLDER = Path(__file__).with_name("peers")
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A client in an environment of its own.
+
+    Attributes:
+        name: As its package is called.
+        reader: The script that reads with it.
+        how: "" as shipped, else the reader's argument.
+    """
+
+    name: str
+    reader: str
+    how: str = ""
+
+    @property
+    def label(self) -> str:
+        """Name and way."""
+        return f"{self.name} {self.how}".strip()
+
+
+SELLING_PARTNER = Peer("amzn-selling-partner", "amzn_selling_partner_reader.py")
+MENDED = Peer("amzn-sp-api", "amzn_sp_api_reader.py", "mended")
+AS_SHIPPED = Peer("amzn-sp-api", "amzn_sp_api_reader.py")
+
+
+def measure(progress: Progress, orders: int = ORDERS, repetitions: int = REPETITIONS) -> list[Figure]:
+    """Load with the product, read with the others, in turn.
+
+    Raises:
+        WrongTablesError: What was loaded is not what was written.
+        RuntimeError: A peer read another number of orders.
+    """
+    with tempfile.TemporaryDirectory(prefix="seller-orders-bench-") as name:
+        folder = Path(name)
+        for peer in (SELLING_PARTNER, MENDED):
+            progress.say(f"  installing {peer.name}")
+            _install(folder, peer)
+        with running_servers(folder, orders, RATE_SCALE) as servers:
+            # Compiles byte code; does not count.
+            load_once(servers, orders)
+            run_worker("bench.anchor_worker", servers)
+            rounds = [_round(progress, servers, orders) for _ in range(repetitions)]
+        with running_servers(folder, ORDERS_AS_SHIPPED, RATE_SCALE) as servers:
+            shipped = [_read(servers, AS_SHIPPED, ORDERS_AS_SHIPPED) for _ in range(repetitions)]
+    return [
+        *_figures(f"{orders:,} orders", rounds),
+        *_of(f"{ORDERS_AS_SHIPPED:,} orders, amzn-sp-api as shipped, only reads", shipped),
+    ]
+
+
+def _round(progress: Progress, servers: Servers, orders: int) -> dict[str, Spent]:
+    spent = {"this project, to the tables": load_once(servers, orders)}
+    servers.empty()
+    spent["python-amazon-sp-api, only reads"] = run_worker("bench.anchor_worker", servers)
+    for peer in (SELLING_PARTNER, MENDED):
+        servers.empty()
+        spent[f"{peer.label}, only reads"] = _read(servers, peer, orders)
+    progress.say("  " + ", ".join(f"{name} {one['process_cpu_s']:.2f} s" for name, one in spent.items()))
+    return spent
+
+
+def _figures(size: str, rounds: Sequence[dict[str, Spent]]) -> list[Figure]:
+    ours, *others = rounds[0]
+    ratios = [one[ours]["process_cpu_s"] / min(one[name]["process_cpu_s"] for name in others) for one in rounds]
+    figures = [figure for name in rounds[0] for figure in _of(f"{size}, {name}", [one[name] for one in rounds])]
+    return [*figures, Figure(PART, f"{size}, CPU over the fastest that only reads", "x", ratios, READER_GOAL)]
+
+
+def _of(name: str, spent: Sequence[Spent]) -> list[Figure]:
+    return [
+        Figure(PART, f"{name}, whole process, CPU", "s", [one["process_cpu_s"] for one in spent]),
+        Figure(PART, f"{name}, peak memory", "MiB", [one["peak_mib"] for one in spent]),
+    ]
+
+
+def _install(folder: Path, peer: Peer) -> None:
+    environment = folder / peer.name
+    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+    wanted = str(FOLDER / f"{peer.name}.txt")
+    command = [str(environment / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check", "-r", wanted]
+    subprocess.run(command, check=True, stdout=sys.stderr)
+
+
+def _read(servers: Servers, peer: Peer, orders: int) -> Spent:
+    access = servers.access
+    asked = {
+        "amazon_url": access.amazon_url,
+        "client_id": access.client_id,
+        "client_secret": access.client_secret,
+        "refresh_token": access.refresh_token,
+        "query": search_query(access),
+    }
+    command = [str(servers.folder / peer.name / "bin" / "python"), str(FOLDER / peer.reader), *peer.how.split()]
+    done = subprocess.run(command, input=json.dumps(asked), stdout=subprocess.PIPE, text=True, check=True)
+    spent: Spent = json.loads(done.stdout.splitlines()[-1])
+    if spent["orders"] != orders:
+        raise RuntimeError(f"{peer.label} read {spent['orders']:.0f} orders instead of {orders}.")
+    return spent
