@@ -10,7 +10,8 @@ import pytest
 from include.settings import PROJECT_ROOT
 
 README, PERFORMANCE = "README.md", "docs/performance.md"
-MEASURED, NIGHT, TROUBLE = "results.json", "results_night.json", "results_trouble.json"
+MEASURED, NIGHT = "results.json", "results_night.json"
+TROUBLE, BESIDE = "results_trouble.json", "results_beside.json"
 TEN, SELLERS = "10,000 orders (12,500 lines)", "200 sellers with 30 orders each"
 REVOKED, DYING = "revoked authorization", "dying hourly token"
 PEER = "python-amazon-sp-api"
@@ -51,6 +52,37 @@ SAID = [
     Said(PERFORMANCE, "| {:.3f} s, 1 call |", TROUBLE, f"{REVOKED}, {PEER}, known as such, wall"),
     Said(PERFORMANCE, "next orders after | {:.3f} s", TROUBLE, f"{DYING}, this project, next orders, wall"),
     Said(PERFORMANCE, "s, {:.0f} calls |", TROUBLE, f"{DYING}, this project, calls until then"),
+    Said(
+        PERFORMANCE,
+        "| This project, to the tables | {:.1f} s |",
+        BESIDE,
+        "10,000 orders, this project, to the tables, whole process, CPU",
+    ),
+    Said(
+        PERFORMANCE,
+        "| python-amazon-sp-api, only reads | {:.1f} s |",
+        BESIDE,
+        "10,000 orders, python-amazon-sp-api, only reads, whole process, CPU",
+    ),
+    Said(
+        PERFORMANCE,
+        "| amzn-selling-partner, only reads | {:.1f} s |",
+        BESIDE,
+        "10,000 orders, amzn-selling-partner, only reads, whole process, CPU",
+    ),
+    Said(
+        PERFORMANCE,
+        "| amzn-sp-api with one configuration for all its objects, only reads | {:.1f} s |",
+        BESIDE,
+        "10,000 orders, amzn-sp-api mended, only reads, whole process, CPU",
+    ),
+    Said(
+        PERFORMANCE,
+        "only reads, 1,000 orders | {:.1f} s |",
+        BESIDE,
+        "1,000 orders, amzn-sp-api as shipped, only reads, whole process, CPU",
+    ),
+    Said(PERFORMANCE, "takes {:.2f} times", BESIDE, "10,000 orders, CPU over the fastest that only reads"),
 ]
 
 
