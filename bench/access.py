@@ -5,6 +5,7 @@ from __future__ import annotations
 import time as clock
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 from include.authorization.credentials import ApplicationCredentials, SellerCredentials
 from include.authorization.seller_client import open_seller_client
@@ -83,6 +84,12 @@ def search_query(access: Access) -> dict[str, str]:
         "maxResultsPerPage": "100",
         "includedData": DEFAULT_INCLUDED_DATA,
     }
+
+
+def asked_of_a_peer(access: Access) -> dict[str, Any]:
+    """Return what a peer's reader is told on standard input."""
+    names = ("amazon_url", "client_id", "client_secret", "refresh_token")
+    return {name: getattr(access, name) for name in names} | {"query": search_query(access)}
 
 
 def open_client(access: Access, settings: Settings, connection: Connection) -> SellingPartnerClient:

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.access import search_query
+from bench.access import asked_of_a_peer
 from bench.figures import Figure
-from bench.load import RATE_SCALE, Spent, load_once, run_worker
+from bench.load import RATE_SCALE, Spent, load_once
 from bench.servers import Servers, running_servers
 from include.local_stack.progress import Progress
 
@@ -48,8 +48,11 @@ class Peer:
         return f"{self.name} {self.how}".strip()
 
 
-SELLING_PARTNER = Peer("amzn-selling-partner", "amzn_selling_partner_reader.py")
-MENDED = Peer("amzn-sp-api", "amzn_sp_api_reader.py", "mended")
+PEERS = (
+    Peer("python-amazon-sp-api", "python_amazon_sp_api_reader.py"),
+    Peer("amzn-selling-partner", "amzn_selling_partner_reader.py"),
+    Peer("amzn-sp-api", "amzn_sp_api_reader.py", "mended"),
+)
 AS_SHIPPED = Peer("amzn-sp-api", "amzn_sp_api_reader.py")
 
 
@@ -62,13 +65,12 @@ def measure(progress: Progress, orders: int = ORDERS, repetitions: int = REPETIT
     """
     with tempfile.TemporaryDirectory(prefix="seller-orders-bench-") as name:
         folder = Path(name)
-        for peer in (SELLING_PARTNER, MENDED):
+        for peer in PEERS:
             progress.say(f"  installing {peer.name}")
             _install(folder, peer)
         with running_servers(folder, orders, RATE_SCALE) as servers:
-            # Compiles byte code; does not count.
+            # Compiles byte code, as installing did for the others; does not count.
             load_once(servers, orders)
-            run_worker("bench.anchor_worker", servers)
             rounds = [_round(progress, servers, orders) for _ in range(repetitions)]
         with running_servers(folder, ORDERS_AS_SHIPPED, RATE_SCALE) as servers:
             shipped = [_read(servers, AS_SHIPPED, ORDERS_AS_SHIPPED) for _ in range(repetitions)]
@@ -80,9 +82,7 @@ def measure(progress: Progress, orders: int = ORDERS, repetitions: int = REPETIT
 
 def _round(progress: Progress, servers: Servers, orders: int) -> dict[str, Spent]:
     spent = {"this project, to the tables": load_once(servers, orders)}
-    servers.empty()
-    spent["python-amazon-sp-api, only reads"] = run_worker("bench.anchor_worker", servers)
-    for peer in (SELLING_PARTNER, MENDED):
+    for peer in PEERS:
         servers.empty()
         spent[f"{peer.label}, only reads"] = _read(servers, peer, orders)
     progress.say("  " + ", ".join(f"{name} {one['process_cpu_s']:.2f} s" for name, one in spent.items()))
@@ -107,21 +107,23 @@ def _install(folder: Path, peer: Peer) -> None:
     environment = folder / peer.name
     subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
     wanted = str(FOLDER / f"{peer.name}.txt")
-    command = [str(environment / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check", "-r", wanted]
+    command = [
+        str(environment / "bin" / "pip"),
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--require-hashes",
+        "-r",
+        wanted,
+    ]
     subprocess.run(command, check=True, stdout=sys.stderr)
 
 
 def _read(servers: Servers, peer: Peer, orders: int) -> Spent:
-    access = servers.access
-    asked = {
-        "amazon_url": access.amazon_url,
-        "client_id": access.client_id,
-        "client_secret": access.client_secret,
-        "refresh_token": access.refresh_token,
-        "query": search_query(access),
-    }
     command = [str(servers.folder / peer.name / "bin" / "python"), str(FOLDER / peer.reader), *peer.how.split()]
-    done = subprocess.run(command, input=json.dumps(asked), stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(
+        command, input=json.dumps(asked_of_a_peer(servers.access)), stdout=subprocess.PIPE, text=True, check=True
+    )
     spent: Spent = json.loads(done.stdout.splitlines()[-1])
     if spent["orders"] != orders:
         raise RuntimeError(f"{peer.label} read {spent['orders']:.0f} orders instead of {orders}.")

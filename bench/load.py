@@ -33,7 +33,7 @@ Spent = dict[str, float]
 
 
 def measure(progress: Progress, sizes: Sequence[int] = SIZES, repetitions: int = REPETITIONS) -> list[Figure]:
-    """Measure each size, the smallest beside python-amazon-sp-api too, which only reads.
+    """Measure each size.
 
     Raises:
         WrongTablesError: What was loaded is not what was written.
@@ -50,8 +50,6 @@ def measure(progress: Progress, sizes: Sequence[int] = SIZES, repetitions: int =
                 found = _figures(orders, spent)
                 peaks[orders] = found[-1]
                 figures += found
-                if orders == min(sizes):
-                    figures.append(_anchor(servers, orders, repetitions))
     smallest, largest = min(sizes), max(sizes)
     growth = peaks[largest].median / peaks[smallest].median
     name = f"peak memory of {largest:,} orders over that of {smallest:,}"
@@ -110,12 +108,3 @@ def _figures(orders: int, spent: Sequence[Spent]) -> list[Figure]:
         Figure(PART, f"{size}, first call to loaded, wall", "s", [one["wall_s"] for one in spent]),
         Figure(PART, f"{size}, peak memory", "MiB", [one["peak_mib"] for one in spent], MEMORY_GOAL_MIB),
     ]
-
-
-def _anchor(servers: Servers, orders: int, repetitions: int) -> Figure:
-    run_worker("bench.anchor_worker", servers)  # byte code, as above
-    spent = [run_worker("bench.anchor_worker", servers) for _ in range(repetitions)]
-    if any(one["orders"] != orders for one in spent):
-        raise RuntimeError(f"python-amazon-sp-api read {spent[0]['orders']} orders instead of {orders}.")
-    name = f"{orders:,} orders, python-amazon-sp-api only reads, whole process, CPU"
-    return Figure(PART, name, "s", [one["process_cpu_s"] for one in spent])

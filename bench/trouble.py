@@ -15,9 +15,9 @@ from pathlib import Path
 from sp_api.auth.exceptions import AuthorizationError
 from sp_api.base.exceptions import SellingApiForbiddenException
 
-from bench.access import SELLER_ID, Access, open_client, search_query
-from bench.anchor_worker import Orders, open_orders
+from bench.access import SELLER_ID, Access, asked_of_a_peer, open_client, search_query
 from bench.figures import Figure
+from bench.peers.python_amazon_sp_api_client import Orders, open_orders
 from bench.servers import Servers, running_servers
 from include.authorization.validate import validate_authorization
 from include.errors import ReauthorizationRequiredError
@@ -41,7 +41,7 @@ def measure(progress: Progress, repetitions: int = REPETITIONS) -> list[Figure]:
     """Bring both into both troubles, several times.
 
     Raises:
-        AssertionError: The trouble was taken for another, or not noticed.
+        RuntimeError: The trouble was taken for another, or not noticed.
     """
     with (
         tempfile.TemporaryDirectory(prefix="seller-orders-bench-") as folder,
@@ -75,7 +75,7 @@ def _product_is_revoked(servers: Servers, connection: Connection) -> Spent:
 def _peer_is_revoked(servers: Servers, _connection: Connection) -> Spent:
     access = _authorized(servers)
     servers.amazon.revoke(SELLER_ID)
-    with open_orders(access) as client:
+    with open_orders(asked_of_a_peer(access)) as client:
         return _timed(servers, lambda: _search(client, access), AuthorizationError)
 
 
@@ -92,7 +92,7 @@ def _product_goes_on(servers: Servers, connection: Connection) -> Spent:
 
 def _peer_goes_on(servers: Servers) -> int:
     access, answered = _authorized(servers), 0
-    with open_orders(access) as client:
+    with open_orders(asked_of_a_peer(access)) as client:
         _search(client, access)
         servers.amazon.expire_access_tokens(SELLER_ID)
         for _ in range(TRIES):
@@ -130,5 +130,5 @@ def _timed(servers: Servers, work: Callable[[], object], expected: type[Exceptio
         found = type(error)
     took_s = time.perf_counter() - begun_s
     if found is not expected:
-        raise AssertionError(f"{found} instead of {expected}")
+        raise RuntimeError(f"The trouble ended as {found} instead of {expected}.")
     return took_s, sum(servers.amazon.calls().values())
