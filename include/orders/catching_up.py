@@ -86,11 +86,32 @@ def plan(
         return Plan("search", expected_orders, by_search, by_search)
     windows = report_windows(start_utc, end_utc)
     totals = REPORT_TAKES / rate_scale + _seconds(len(windows), report_left, CREATE_REPORT.rate_per_s, rate_scale)
-    # Both together from now on: what the buckets hold at once, then both rates.
-    at_once = search_left * MOST_ORDERS_PER_PAGE + order_left
-    together = SEARCH_ORDERS.rate_per_s * MOST_ORDERS_PER_PAGE + GET_ORDER.rate_per_s
-    detail = timedelta(seconds=max(0.0, expected_orders - at_once) / (together * rate_scale))
-    return Plan("report", expected_orders, totals, max(totals, detail), windows)
+    # searchOrders reads from the start; getOrder knows no id before the reports are here, and has a full bucket then.
+    searched_per_s = SEARCH_ORDERS.rate_per_s * MOST_ORDERS_PER_PAGE * rate_scale
+    fetched_per_s = GET_ORDER.rate_per_s * rate_scale
+    at_once = search_left * MOST_ORDERS_PER_PAGE + min(
+        GET_ORDER.burst, order_left + fetched_per_s * totals.total_seconds()
+    )
+    left = max(0.0, expected_orders - at_once - searched_per_s * totals.total_seconds())
+    detail = totals + timedelta(seconds=left / (searched_per_s + fetched_per_s))
+    return Plan("report", expected_orders, totals, detail, windows)
+
+
+def search_pages(orders: int, search_left: float) -> int:
+    """Return how many pages searchOrders should read of listed orders while getOrder fetches the others.
+
+    As many as come before getOrder, at its own rate, would run into them; what is left then is divided again. None
+    where getOrder has fetched all of them before the next page can come.
+
+    Args:
+        orders: How many are listed.
+        search_left: Calls of searchOrders left.
+    """
+    fetched_meanwhile = GET_ORDER.rate_per_s / SEARCH_ORDERS.rate_per_s
+    if orders <= fetched_meanwhile * (1 - search_left):
+        return 0
+    before_they_meet = int((orders + fetched_meanwhile * search_left) / (MOST_ORDERS_PER_PAGE + fetched_meanwhile))
+    return min(ceil(orders / MOST_ORDERS_PER_PAGE), max(1, before_they_meet))
 
 
 def report_windows(start_utc: datetime, end_utc: datetime) -> tuple[tuple[datetime, datetime], ...]:

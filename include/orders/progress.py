@@ -14,11 +14,11 @@ from math import ceil
 from typing import cast
 
 from include.orders import planning, report_rows, windows
+from include.orders.catching_up import search_pages
 from include.orders.planning import Purpose, Sample, Slice, cut
 from include.orders.windows import Watermark, Window
 from include.sellers.registry import Seller
 from include.settings import Settings
-from include.spapi.operations import GET_ORDER, SEARCH_ORDERS
 from include.spapi.orders import MOST_ORDERS_PER_PAGE
 from include.warehouse.connection import Connection
 
@@ -27,12 +27,6 @@ log = logging.getLogger(__name__)
 # The densest of so many windows tells how large the next may be.
 SAMPLES = 3
 REREAD_EVERY = timedelta(days=6, hours=12)
-# Of the orders that reports told of, what searchOrders should read while getOrder fetches the others: by their rates.
-SEARCH_SHARE = (SEARCH_ORDERS.rate_per_s * MOST_ORDERS_PER_PAGE) / (
-    SEARCH_ORDERS.rate_per_s * MOST_ORDERS_PER_PAGE + GET_ORDER.rate_per_s
-)
-# getOrder fetches these sooner than the next page of searchOrders comes.
-LEFT_TO_GET_ORDER = 150
 PAST = datetime(2000, 1, 1, tzinfo=UTC)
 # The second look plans nine tenths of what the bucket holds: some orders of that time we may not know yet.
 REREAD_SHARE = 0.9
@@ -115,11 +109,13 @@ def _nightly(
         density = max(1e-9, *(sample.per_second for sample in samples))
         paid = int(quota_left) * MOST_ORDERS_PER_PAGE
         end = min(end, start + timedelta(seconds=int(paid / density)))
-    end = _share_of_search(connection, seller, start, end)
+    end = _share_of_search(connection, seller, start, end, quota_left)
     return cut(Purpose.NIGHTLY, start, end, samples) if start < end else None
 
 
-def _share_of_search(connection: Connection, seller: Seller, start_utc: datetime, end_utc: datetime) -> datetime:
+def _share_of_search(
+    connection: Connection, seller: Seller, start_utc: datetime, end_utc: datetime, quota_left: float
+) -> datetime:
     """How far searchOrders should read on, where getOrder fetches listed orders from the other end meanwhile.
 
     The start itself where the few that are left are getOrder's, or everything told of has landed and the next load
@@ -128,11 +124,13 @@ def _share_of_search(connection: Connection, seller: Seller, start_utc: datetime
     listed = "FROM ops.order_to_fetch WHERE seller_id = %s AND last_updated_utc >= %s"
     row = connection.execute(f"SELECT count(*) {listed}", (seller.seller_id, start_utc)).fetchone()
     left = cast("tuple[int]", row)[0]
-    if left < LEFT_TO_GET_ORDER:
+    if not left:
         told = report_rows.totals_through(connection, seller.seller_id)
-        return start_utc if left or (told and told > start_utc) else end_utc
+        return start_utc if told and told > start_utc else end_utc
     # Whole pages: a page half empty costs as much.
-    share = max(1, round(left * SEARCH_SHARE / MOST_ORDERS_PER_PAGE)) * MOST_ORDERS_PER_PAGE
+    share = search_pages(left, quota_left) * MOST_ORDERS_PER_PAGE
+    if not share:
+        return start_utc
     row = connection.execute(
         f"SELECT last_updated_utc {listed} ORDER BY last_updated_utc OFFSET %s LIMIT 1",
         (seller.seller_id, start_utc, share - 1),
@@ -163,7 +161,7 @@ def _reread(
     affordable = int(REREAD_SHARE * MOST_ORDERS_PER_PAGE * (int(quota_left) - 1))
     if not (mark and last and settings.reread_days) or now_utc - mark.reread_utc < REREAD_EVERY:
         return None
-    if _share_of_search(connection, seller, PAST, now_utc) != now_utc:
+    if _share_of_search(connection, seller, PAST, now_utc, quota_left) != now_utc:
         # First what is missing, then what may be.
         return None
     if affordable <= 0:
