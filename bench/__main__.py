@@ -1,34 +1,25 @@
-"""`python -m bench [PART,...]`: measure, print one table, write bench/results.json."""
+"""`python -m bench [PART,...]`: measure, print one table, keep every part in bench/results.json.
+
+What was measured is kept part by part, so that a run which ends early has lost only the part it was at. With results
+in their usual place the documents follow: their tables and plots are drawn from the file.
+"""
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+import traceback
 from pathlib import Path
 from types import FrameType
 
-from bench import beside, limits, load, night, parsing, reschedules, runs, trouble
-from bench.figures import Figure, table
+from bench import documents, night, real_amazon
+from bench.figures import table
 from bench.machine import machine_facts
+from bench.parts import NOT_BY_DEFAULT, PARTS
+from bench.results import RESULTS, figures_of, keep_part, read_results
 from include.local_stack.progress import Progress
-
-PARTS: dict[str, Callable[[Progress], list[Figure]]] = {
-    "load": load.measure,
-    "limits": limits.measure,
-    "trouble": trouble.measure,
-    "beside": beside.measure,
-    "parse": parsing.measure,
-    "runs": runs.measure,
-    "reschedules": reschedules.measure,
-    "night": night.measure,
-}
-# One waits for Amazon's real rates, ten minutes of them; the other runs a thousand sellers.
-NOT_BY_DEFAULT = ("reschedules", "night")
-RESULTS = Path(__file__).with_name("results.json")
 
 
 class _Voice(Progress):
@@ -53,30 +44,57 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Measure the parts that are asked for; a wrong result of the measured work ends it with a traceback."""
+def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     default = [name for name in PARTS if name not in NOT_BY_DEFAULT]
     parser.add_argument("parts", nargs="?", type=_parts, default=default, help=f"of {','.join(PARTS)}")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where the figures go (default %(default)s)")
     parser.add_argument("--sellers", type=int, default=night.SELLERS, help="of the night (default %(default)s)")
-    chosen = parser.parse_args(arguments)
-    # Everything here is on loopback, which no proxy of the person's can reach.
-    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
+    parser.add_argument("--amazon", metavar="URL", help="read from this SP-API address instead; no part of the others")
+    return parser.parse_args(arguments)
+
+
+def _measure(voice: Progress, part: str, chosen: argparse.Namespace) -> bool:
+    """Measure one part and keep it; False, with the traceback said, where it failed."""
+    begun_s, facts = voice.seconds(), machine_facts()
+    try:
+        figures = night.measure(voice, chosen.sellers) if part == night.PART else PARTS[part](voice)
+    except Exception:  # noqa: BLE001 - whichever it is, the other parts are worth measuring
+        voice.say(f"  {part} FAILED:\n{traceback.format_exc()}")
+        return False
+    keep_part(chosen.results, part, facts, voice.seconds() - begun_s, figures)
+    return True
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure the parts that are asked for; 1 where one failed or gave a wrong result."""
+    chosen = _arguments(arguments)
     for name in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, _interrupt)
-    voice, facts, figures = _Voice(), machine_facts(), []
-    for part in chosen.parts:
-        voice.say(f"{part} (after {voice.seconds():.0f} s)")
-        figures += night.measure(voice, chosen.sellers) if part == night.PART else PARTS[part](voice)
-    document = facts | {"bench_s": voice.seconds(), "figures": [figure.document() for figure in figures]}
-    chosen.results.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    print("\n".join(table(figures)))
-    print(
-        f"\n{facts['cpus']} CPUs, Python {facts['python']}, calibration {facts['calibration_cpu_s']:.3f} CPU s;"
-        f" {voice.seconds():.0f} s in all"
-    )
-    return 0
+    if chosen.amazon:
+        print("\n".join(table(real_amazon.measure(_Voice(), chosen.amazon))))
+        return 0
+    # Everything here is on loopback, which no proxy of the person's can reach.
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
+    voice, left = _Voice(), list(chosen.parts)
+    failed = []
+    try:
+        for part in chosen.parts:
+            voice.say(f"{part} (after {voice.seconds():.0f} s)")
+            if not _measure(voice, part, chosen):
+                failed.append(part)
+            left.remove(part)
+    except KeyboardInterrupt:
+        voice.say("Interrupted.")
+    results = read_results(chosen.results)
+    if chosen.results == RESULTS:
+        documents.write(results)
+    print("\n".join(table([figure for part in PARTS if part in results for figure in figures_of(results, part)])))
+    measured = [part for part in chosen.parts if part not in (*failed, *left)]
+    print(f"\nMeasured in {voice.seconds():.0f} s: {', '.join(measured) or 'nothing'}; the others are of earlier days.")
+    if failed or left:
+        voice.say(f"Still to be measured: make bench BENCH={','.join([*failed, *left])}")
+    return 1 if failed or left else 0
 
 
 if __name__ == "__main__":

@@ -1,21 +1,19 @@
 """`beside`: what orders cost the product to load, beside clients that only read, each in its own environment.
 
-The clients keep nothing and write nothing. PyAirbyte, which loads too, is not here yet.
+The clients keep nothing and write nothing. `airbyte` has the one that loads too.
 """
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from bench.access import asked_of_a_peer
 from bench.figures import Figure
 from bench.load import RATE_SCALE, Spent, load_once
+from bench.peer_clients import AMZN_SP_API_AS_SHIPPED, CLIENTS, Peer
+from bench.peer_environments import python_of, said_by
 from bench.servers import Servers, running_servers
 from include.local_stack.progress import Progress
 
@@ -25,35 +23,6 @@ ORDERS = 10_000
 ORDERS_AS_SHIPPED = 1_000
 REPETITIONS = 3
 READER_GOAL = 1.5
-FOLDER = Path(__file__).with_name("peers")
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """A client in an environment of its own.
-
-    Attributes:
-        name: As its package is called.
-        reader: The script that reads with it.
-        how: "" as shipped, else the reader's argument.
-    """
-
-    name: str
-    reader: str
-    how: str = ""
-
-    @property
-    def label(self) -> str:
-        """Name and way."""
-        return f"{self.name} {self.how}".strip()
-
-
-PEERS = (
-    Peer("python-amazon-sp-api", "python_amazon_sp_api_reader.py"),
-    Peer("amzn-selling-partner", "amzn_selling_partner_reader.py"),
-    Peer("amzn-sp-api", "amzn_sp_api_reader.py", "mended"),
-)
-AS_SHIPPED = Peer("amzn-sp-api", "amzn_sp_api_reader.py")
 
 
 def measure(progress: Progress, orders: int = ORDERS, repetitions: int = REPETITIONS) -> list[Figure]:
@@ -65,15 +34,14 @@ def measure(progress: Progress, orders: int = ORDERS, repetitions: int = REPETIT
     """
     with tempfile.TemporaryDirectory(prefix="seller-orders-bench-") as name:
         folder = Path(name)
-        for peer in PEERS:
-            progress.say(f"  installing {peer.name}")
-            _install(folder, peer)
+        for peer in CLIENTS:
+            python_of(progress, peer.name)
         with running_servers(folder, orders, RATE_SCALE) as servers:
             # Compiles byte code, as installing did for the others; does not count.
             load_once(servers, orders)
             rounds = [_round(progress, servers, orders) for _ in range(repetitions)]
         with running_servers(folder, ORDERS_AS_SHIPPED, RATE_SCALE) as servers:
-            shipped = [_read(servers, AS_SHIPPED, ORDERS_AS_SHIPPED) for _ in range(repetitions)]
+            shipped = [_read(progress, servers, AMZN_SP_API_AS_SHIPPED, ORDERS_AS_SHIPPED) for _ in range(repetitions)]
     return [
         *_figures(f"{orders:,} orders", rounds),
         *_of(f"{ORDERS_AS_SHIPPED:,} orders, amzn-sp-api as shipped, only reads", shipped),
@@ -82,9 +50,9 @@ def measure(progress: Progress, orders: int = ORDERS, repetitions: int = REPETIT
 
 def _round(progress: Progress, servers: Servers, orders: int) -> dict[str, Spent]:
     spent = {"this project, to the tables": load_once(servers, orders)}
-    for peer in PEERS:
+    for peer in CLIENTS:
         servers.empty()
-        spent[f"{peer.label}, only reads"] = _read(servers, peer, orders)
+        spent[f"{peer.label}, only reads"] = _read(progress, servers, peer, orders)
     progress.say("  " + ", ".join(f"{name} {one['process_cpu_s']:.2f} s" for name, one in spent.items()))
     return spent
 
@@ -103,28 +71,9 @@ def _of(name: str, spent: Sequence[Spent]) -> list[Figure]:
     ]
 
 
-def _install(folder: Path, peer: Peer) -> None:
-    environment = folder / peer.name
-    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
-    wanted = str(FOLDER / f"{peer.name}.txt")
-    command = [
-        str(environment / "bin" / "pip"),
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--require-hashes",
-        "-r",
-        wanted,
-    ]
-    subprocess.run(command, check=True, stdout=sys.stderr)
-
-
-def _read(servers: Servers, peer: Peer, orders: int) -> Spent:
-    command = [str(servers.folder / peer.name / "bin" / "python"), str(FOLDER / peer.reader), *peer.how.split()]
-    done = subprocess.run(
-        command, input=json.dumps(asked_of_a_peer(servers.access)), stdout=subprocess.PIPE, text=True, check=True
-    )
-    spent: Spent = json.loads(done.stdout.splitlines()[-1])
+def _read(progress: Progress, servers: Servers, peer: Peer, orders: int) -> Spent:
+    asked = asked_of_a_peer(servers.access) | peer.asked
+    spent: Spent = said_by(python_of(progress, peer.name), "peer.py", asked, peer.module, "read")
     if spent["orders"] != orders:
         raise RuntimeError(f"{peer.label} read {spent['orders']:.0f} orders instead of {orders}.")
     return spent

@@ -22,6 +22,7 @@ class Figure:
         unit: Of the values; "" for a plain number.
         values: One a repetition.
         goal: What the median may be at most; None where nothing is promised.
+        at_least: The goal is what the median has to reach instead.
     """
 
     part: str
@@ -29,6 +30,7 @@ class Figure:
     unit: str
     values: Sequence[float]
     goal: float | None = None
+    at_least: bool = False
 
     @property
     def median(self) -> float:
@@ -38,12 +40,23 @@ class Figure:
     @property
     def met(self) -> bool | None:
         """Whether the goal is met; None without one."""
-        return None if self.goal is None else self.median <= self.goal
+        if self.goal is None:
+            return None
+        return self.median >= self.goal if self.at_least else self.median <= self.goal
+
+    @property
+    def spread(self) -> str:
+        """Least and most in words."""
+        return f"{shown(min(self.values))} to {shown(max(self.values))}" if len(self.values) > 1 else "once"
+
+    @property
+    def bound(self) -> str:
+        """The goal in words; "" without one."""
+        return "" if self.goal is None else f"{'>=' if self.at_least else '<='} {shown(self.goal)}"
 
     def document(self) -> dict[str, Any]:
-        """Return the entry of results.json."""
+        """Return the entry of results.json, under its part."""
         return {
-            "part": self.part,
             "name": self.name,
             "unit": self.unit,
             "median": round(self.median, DIGITS),
@@ -51,22 +64,23 @@ class Figure:
             "most": round(max(self.values), DIGITS),
             "values": [round(value, DIGITS) for value in self.values],
             "goal": self.goal,
+            "at_least": self.at_least,
             "met": self.met,
         }
 
     def cells(self) -> tuple[str, ...]:
         """Return the line of the table, under `HEADINGS`."""
-        spread = f"{shown(min(self.values))} to {shown(max(self.values))}" if len(self.values) > 1 else "once"
-        goal = "" if self.goal is None else f"<= {shown(self.goal)}"
         met = {True: "yes", False: "NO", None: ""}[self.met]
-        return f"{self.part}: {self.name}", f"{shown(self.median)} {self.unit}".rstrip(), spread, goal, met
+        value = f"{shown(self.median)} {self.unit}".rstrip()
+        return f"{self.part}: {self.name}", value, self.spread, self.bound, met
 
 
 def shown(value: float) -> str:
     """Write a number with as many digits as a reader can use."""
     if value == int(value) or abs(value) >= 100:
         return f"{value:,.0f}"
-    return f"{value:.3f}" if abs(value) < 2 else f"{value:.1f}"
+    digits = 3 if abs(value) < 2 else 2 if abs(value) < 10 else 1
+    return f"{value:.{digits}f}"
 
 
 def table(figures: Sequence[Figure]) -> list[str]:

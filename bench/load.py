@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from bench.access import Access
 from bench.figures import Figure
 from bench.loaded import items_of, require_all_loaded
 from bench.machine import tree_cpu_s
@@ -65,21 +66,21 @@ def load_once(servers: Servers, orders: int) -> Spent:
     servers.empty()
     before_s = tree_cpu_s(servers.postmaster_pid)
     with tempfile.TemporaryDirectory(prefix="raw-", dir=servers.folder) as raw:
-        spent = run_worker("bench.load_worker", servers, f"file://{raw}")
+        spent = run_worker("bench.load_worker", servers.folder, servers.access, f"file://{raw}")
     spent["postgres_cpu_s"] = tree_cpu_s(servers.postmaster_pid) - before_s
     with connect(servers.access.warehouse_dsn) as connection:
         require_all_loaded(connection, orders)
     return spent
 
 
-def run_worker(module: str, servers: Servers, *arguments: str) -> Spent:
-    """Run a worker module and return what it says it spent."""
+def run_worker(module: str, folder: Path, access: Access, *arguments: str) -> Spent:
+    """Run a worker module, its byte code in this folder, and return what it says it spent."""
     # An installation has its byte code; a place in the bench's own folder goes away with it.
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    kept["PYTHONPYCACHEPREFIX"] = str(servers.folder / "bytecode")
+    kept["PYTHONPYCACHEPREFIX"] = str(folder / "bytecode")
     done = subprocess.run(
         [sys.executable, "-m", module, *arguments],
-        input=json.dumps(asdict(servers.access)),
+        input=json.dumps(asdict(access)),
         stdout=subprocess.PIPE,
         text=True,
         env=kept,

@@ -22,8 +22,9 @@ from include.settings import PROJECT_ROOT
 from include.warehouse.migrate import migrate
 
 SPREAD_DAYS = 20
-# A hundred thousand orders are read before it answers.
+# All orders are read before it answers, a hundred thousand in half a minute.
 FAKE_AMAZON_PATIENCE_S = 120.0
+ORDERS_READ_PER_S = 1_500
 # Pages and rejections refer to their windows and go with them.
 FILLED_TABLES = (
     "amazon.orders, amazon.order_items, amazon.order_charges, amazon.order_packages, amazon.order_promotions,"
@@ -40,12 +41,14 @@ class Servers:
         postgres: With the one database, `warehouse`.
         amazon: Control of the fake Amazon.
         access: What the product is told.
+        orders_file: What is in the shop, the oldest update first, one `Order` a line.
     """
 
     folder: Path
     postgres: PostgresServer
     amazon: FakeAmazonClient
     access: Access
+    orders_file: Path
 
     @property
     def postmaster_pid(self) -> int:
@@ -55,12 +58,28 @@ class Servers:
         return self.postgres.pid
 
     def empty(self) -> None:
-        """Forget all that was loaded, and both sides' quota; what the server still has to write, it writes now."""
-        with psycopg.connect(self.postgres.dsn("warehouse"), autocommit=True) as owner:
-            owner.execute(f"TRUNCATE {FILLED_TABLES} CASCADE")
-            owner.execute("CHECKPOINT")
+        """Forget all that was loaded, and both sides' quota."""
+        empty_tables(self.postgres)
         self.amazon.set_bucket(SELLER_ID, "searchOrders", 20)
         self.amazon.reset_calls()
+
+
+def empty_tables(postgres: PostgresServer) -> None:
+    """Forget all that was loaded, and our side's quota; what the server still has to write, it writes now."""
+    with psycopg.connect(postgres.dsn("warehouse"), autocommit=True) as owner:
+        owner.execute(f"TRUNCATE {FILLED_TABLES} CASCADE")
+        owner.execute("CHECKPOINT")
+
+
+@contextmanager
+def running_warehouse(folder: Path) -> Iterator[tuple[PostgresServer, str]]:
+    """Start a PostgreSQL with a migrated, empty warehouse; yields it and the address of the tables' owner."""
+    with PostgresServer(folder / "data", find_binaries(), free_port(), "superuser") as postgres:
+        ensure_role(postgres, "analyst", "analyst")
+        ensure_database(postgres, "warehouse", "loader", "loader")
+        dsn = postgres.dsn("warehouse", user="loader", password="loader")  # noqa: S106 - throw-away
+        migrate(dsn)
+        yield postgres, dsn
 
 
 @contextmanager
@@ -75,24 +94,19 @@ def running_servers(folder: Path, orders: int, rate_scale: float) -> Iterator[Se
         port = free_port()
         command = [sys.executable, "-m", "include.fake_amazon", "--port", str(port), "--rate-scale", f"{rate_scale:g}"]
         supervisor.start("fake-amazon", [*command, "--orders", f"{SELLER_ID}={orders_file}"], cwd=PROJECT_ROOT)
-        binaries = find_binaries()
-        postgres = PostgresServer(folder / f"postgres_{orders}" / "data", binaries, free_port(), "superuser")
-        ending.enter_context(postgres)
-        ensure_role(postgres, "analyst", "analyst")
-        ensure_database(postgres, "warehouse", "loader", "loader")
-        dsn = postgres.dsn("warehouse", user="loader", password="loader")  # noqa: S106 - throw-away
-        migrate(dsn)
+        postgres, dsn = ending.enter_context(running_warehouse(folder / f"postgres_{orders}"))
         amazon = FakeAmazonClient(f"http://127.0.0.1:{port}")
-        amazon.wait_until_ready(FAKE_AMAZON_PATIENCE_S)
+        amazon.wait_until_ready(max(FAKE_AMAZON_PATIENCE_S, orders / ORDERS_READ_PER_S))
         amazon.ensure_shop(SELLER_ID, region="eu", marketplaces=["DE"])
         application, authorization = amazon.application(), amazon.authorize(SELLER_ID)
         access = Access(
             warehouse_dsn=dsn,
-            amazon_url=amazon.base_url,
+            lwa_url=amazon.base_url,
+            endpoint=amazon.spapi_endpoint("eu"),
             rate_scale=rate_scale,
             client_id=application.client_id,
             client_secret=application.client_secret,
             refresh_token=authorization.refresh_token,
             first_day=midnight_utc.toordinal() - SPREAD_DAYS,
         )
-        yield Servers(folder, postgres, amazon, access)
+        yield Servers(folder, postgres, amazon, access, orders_file)

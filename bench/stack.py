@@ -40,7 +40,9 @@ def bench_stack(
     with running_stack(settings, product, progress) as stack:
         if stack.amazon is None:
             raise RuntimeError("The stack has no fake Amazon.")
-        create_absent_connections(stack.airflow, stack.amazon, sellers)
-        if paused := paused_sellers(stack, sellers):
-            raise RuntimeError(f"{paused[0].dag_id} is paused.")
+        with progress.step(f"Connections ({len(sellers)})"):
+            create_absent_connections(stack.airflow, stack.amazon, sellers)
+        with progress.step(f"DAGs ({len(sellers)})"):
+            if paused := paused_sellers(stack, sellers):
+                raise RuntimeError(f"{paused[0].dag_id} is paused.")
         yield stack, sellers
