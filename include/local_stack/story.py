@@ -21,6 +21,7 @@ from include.local_stack.progress import Progress
 from include.local_stack.run_folder import STORY, claim, clean
 from include.local_stack.runs import RunOutcome, paused_sellers, run_sellers
 from include.local_stack.stack import Stack, running_stack
+from include.local_stack.story_aws import check_pages, check_tokens
 from include.local_stack.story_way import SellersWay, StoryError, make_gap
 from include.local_stack.truth import Comparison, compare_with_truth
 from include.local_stack.waiting import wait_until
@@ -58,8 +59,12 @@ class Figures:
     gap_equal: bool
 
 
-def play(settings: StackSettings) -> int:
+def play(settings: StackSettings, *, aws: bool = False) -> int:
     """Play it on an empty stack in the folder `story` of the run folder, and write `story.json` beside it.
+
+    Args:
+        settings: Ports and folders.
+        aws: Whether pages, mails, Connections and tokens are kept at AWS, which moto plays.
 
     Returns:
         0 where every step was as it should be, else 1.
@@ -70,8 +75,8 @@ def play(settings: StackSettings) -> int:
     clean(folder)
     product = load_settings({**os.environ, "RATE_SCALE": ""})
     sellers = [entry for entry in load_sellers(product.sellers_file) if isinstance(entry, Seller)]
-    progress.say("Seller Orders: the story of a lapsed authorization")
-    with running_stack(replace(settings, run_dir=folder, fake_amazon=True), product, progress) as stack:
+    progress.say("Seller Orders: the story of a lapsed authorization" + ", with everything at AWS" * aws)
+    with running_stack(replace(settings, run_dir=folder, fake_amazon=True, aws=aws), product, progress) as stack:
         try:
             figures = _Story(stack, sellers, progress).play()
         except StoryError as wrong:
@@ -98,8 +103,9 @@ class _Story:
 
     def play(self) -> Figures:
         with self.progress.step("Connections of all sellers, mails into the sink"):
-            create_absent_mail_connection(self.stack.airflow, self.stack.settings.smtp_port)
-            create_absent_connections(self.stack.airflow, self.amazon, self.sellers)
+            if not self.stack.aws:
+                create_absent_mail_connection(self.stack.airflow, self.stack.settings.smtp_port)
+            create_absent_connections(self.stack.aws or self.stack.airflow, self.amazon, self.sellers)
             _check(not paused_sellers(self.stack, self.sellers), "no DAG is paused")
         self._step("Night one: every seller loads", self._night_one)
         self._step(f"{self.revoked.name} revokes the application", lambda: self.amazon.revoke(self.revoked.seller_id))
@@ -126,6 +132,9 @@ class _Story:
             "One closing mail, and the error is gone", lambda: self._mails(2 * len(self.revoked.contacts))
         )
         self._step("The old link says that all is done", lambda: way.open("bereits aktiv"))
+        if aws := self.stack.aws:
+            self._step("Every page is one object of the bucket alone", lambda: check_pages(self.stack, aws))
+            self._step("The tokens are secrets at AWS alone", lambda: check_tokens(self.stack, aws, self.revoked))
         return Figures(
             revoked_to_mail_s=round((mail.received_utc - started).total_seconds(), 1),
             lwa_calls_while_revoked=calls,

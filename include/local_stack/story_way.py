@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import random
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, cast
@@ -134,12 +135,20 @@ def _watermark(stack: Stack, seller: Seller) -> datetime:
 
 
 def _a_landed_order(stack: Stack, seller: Seller) -> dict[str, Any]:
-    for path in sorted((stack.settings.run_dir / "raw").rglob("*.json.gz")):
-        if seller.seller_id in str(path):
-            orders = json.loads(gzip.decompress(path.read_bytes())).get("orders", [])
+    for name, content in _landed(stack):
+        if seller.seller_id in name and name.endswith(".json.gz"):
+            orders = json.loads(gzip.decompress(content)).get("orders", [])
             if orders:
                 return dict(orders[0])
     raise StoryError("it should be that a page of the seller has landed.")
+
+
+def _landed(stack: Stack) -> Iterator[tuple[str, bytes]]:
+    if stack.aws:
+        yield from stack.aws.pages()
+        return
+    for path in sorted((stack.settings.run_dir / "raw").rglob("*.json.gz")):
+        yield str(path), path.read_bytes()
 
 
 def _another(model: dict[str, Any], number: int, at_utc: datetime) -> dict[str, Any]:

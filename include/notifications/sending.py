@@ -15,6 +15,7 @@ from typing import Protocol
 
 from include.clock import Now
 from include.errors import OperatorActionError, SellerOrdersError, SettingsError, TransientError, TransportError
+from include.log_context import of_seller
 from include.notifications import outbox
 from include.notifications.failures import operators_of, tell_operators
 from include.notifications.incidents import Incident, incident_by_id, open_incident
@@ -105,7 +106,9 @@ def send_owed(
             while message := outbox.claim(
                 connection, now_utc=now(), by_notifier=by_notifier, to_sellers=sellers is not None
             ):
-                _send(connection, post_office, message, sellers or {}, settings, tally, now)
+                incident = incident_by_id(connection, message.incident_id)
+                with of_seller(incident.seller_id):
+                    _send(connection, post_office, message, incident, sellers or {}, settings, tally, now)
         except (TransientError, SettingsError) as trouble:
             troubles.append(trouble)
     if troubles:
@@ -117,12 +120,12 @@ def _send(
     connection: Connection,
     post_office: PostOffice,
     message: Message,
+    incident: Incident,
     sellers: Mapping[str, Seller],
     settings: NotificationSettings,
     tally: Tally,
     now: Now,
 ) -> None:
-    incident = incident_by_id(connection, message.incident_id)
     try:
         try:
             letter = letter_of(connection, message, incident, sellers, settings, now_utc=now())

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from include.authorization.status import GOOD, Status, read_authorization, read_authorizations, record_refused
 from include.errors import ReauthorizationRequiredError, SellerOrdersError, SettingsError, TransientError
+from include.log_context import of_seller
 from include.notifications.failures import SECOND_REFUSAL_AFTER, tell_operators
 from include.notifications.incidents import (
     Incident,
@@ -94,8 +95,9 @@ def check_held(
         if incident.held_utc and now() - incident.opened_utc < SECOND_REFUSAL_AFTER:
             continue
         try:
-            if _asked_again(connection, incident, sellers, refresh, operators, now()):
-                back.append(sellers[incident.seller_id or ""])
+            with of_seller(incident.seller_id):
+                if _asked_again(connection, incident, sellers, refresh, operators, now()):
+                    back.append(sellers[incident.seller_id or ""])
         except TransientError as trouble:
             # It would say the same of everybody, a timeout each.
             log.warning("Nobody can be asked now; the next watch asks again: %s", trouble)

@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from include.authorization.credentials import ApplicationCredentials, SellerCredentials
 from include.errors import SettingsError
+from include.orchestration.absent_connections import why_absent
 from include.orchestration.provider_info import APPLICATION_CONNECTION_ID
 from include.settings import AMAZON_ENDPOINTS
 
@@ -19,6 +20,7 @@ def application_credentials(connection_id: str = APPLICATION_CONNECTION_ID) -> A
 
     Raises:
         SettingsError: The Connection is missing, or a field of it is.
+        TransientError: AWS Secrets Manager, where it is kept, did not answer.
     """
     connection = _connection(connection_id)
     return ApplicationCredentials(
@@ -32,6 +34,7 @@ def client_secret_made_on(connection_id: str = APPLICATION_CONNECTION_ID) -> dat
 
     Raises:
         SettingsError: The Connection is missing, or the day is none.
+        TransientError: As for `application_credentials`.
     """
     text = str(_connection(connection_id).extra_dejson.get("made_on") or "").strip()
     try:
@@ -47,6 +50,7 @@ def seller_credentials(connection_id: str) -> SellerCredentials:
 
     Raises:
         SettingsError: The Connection is missing, or a field of it is.
+        TransientError: AWS Secrets Manager, where it is kept, did not answer.
     """
     connection = _connection(connection_id)
     region = str(connection.extra_dejson.get("region") or "")
@@ -63,9 +67,7 @@ def _connection(connection_id: str) -> Any:
     try:
         return BaseHook.get_connection(connection_id)
     except AirflowNotFoundException:
-        raise SettingsError(
-            f"There is no Connection {connection_id}.", remedy="Make it in Airflow under Admin, Connections."
-        ) from None
+        raise why_absent(connection_id) from None
 
 
 def _required(connection: Any, connection_id: str, attribute: str, name: str) -> str:

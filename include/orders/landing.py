@@ -9,7 +9,8 @@ from datetime import UTC
 
 from upath import UPath
 
-from include.errors import LoadError, TransientError
+from include.errors import LoadError
+from include.orders import store
 from include.orders.windows import Window
 
 # Level 1 takes 0.4 times the CPU of level 6 for pages a third larger; pages are kept for weeks, not years.
@@ -37,24 +38,14 @@ def seller_folder(raw_url: str, seller_id: str) -> str:
     return str(UPath(raw_url) / "orders" / seller_id)
 
 
+def root_of(url: str, seller_id: str) -> str:
+    """Return the RAW_URL of the time a seller's page landed."""
+    return url.partition(f"/orders/{seller_id}/")[0]
+
+
 def write_page(url: str, body: bytes) -> None:
-    """Write a page whole or not at all: under a temporary name first, renamed when complete.
-
-    A second call replaces the page.
-
-    Raises:
-        TransientError: The store refused it: no space, no access, out of reach. Worth another try after a while.
-    """
-    target = UPath(url)
-    half = target.with_name(f".{target.name}.half")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        half.write_bytes(gzip.compress(body, COMPRESSION_LEVEL, mtime=0))
-        target.fs.mv(half.path, target.path)
-    except OSError as refused:
-        raise TransientError(f"The page {url} could not be written: {refused.strerror or refused}.") from refused
-    finally:
-        half.unlink(missing_ok=True)
+    """Write a page whole or not at all; a second call replaces it. Raises as `include.orders.store.write` does."""
+    store.write(url, gzip.compress(body, COMPRESSION_LEVEL, mtime=0))
 
 
 def read_page(url: str) -> bytes:
@@ -62,15 +53,17 @@ def read_page(url: str) -> bytes:
 
     Raises:
         LoadError: It is not there any more, or spoilt.
+        SellerOrdersError: The store refuses it, as `include.orders.store.write` says.
     """
-    try:
-        return gzip.decompress(UPath(url).read_bytes())
-    except FileNotFoundError:
-        fate = "gone"
-    except (gzip.BadGzipFile, EOFError, zlib.error):
-        fate = "spoilt"
+    content = store.read(url)
+    fate = "gone"
+    if content is not None:
+        try:
+            return gzip.decompress(content)
+        except (gzip.BadGzipFile, EOFError, zlib.error):
+            fate = "spoilt"
     raise LoadError(
-        f"The landed page {url} is {fate}.",
+        f"The landed page {store.shown(url)} is {fate}.",
         remedy="Put it back, or extract its window again as docs/runbook.md says.",
     )
 
@@ -79,9 +72,7 @@ def delete_pages(urls: Iterable[str]) -> None:
     """Delete landed pages with whatever else lies in their folders; what is gone already is no error.
 
     Raises:
-        OSError: The store refused it.
+        SellerOrdersError: The store refused it, as `include.orders.store.write` says; say it again.
     """
     for folder in dict.fromkeys(str(UPath(url).parent) for url in urls):
-        place = UPath(folder)
-        if place.exists():
-            place.fs.rm(place.path, recursive=True)
+        store.delete_folder(folder)
