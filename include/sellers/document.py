@@ -66,14 +66,17 @@ def described(value: Value) -> str:
     return value.value if isinstance(value, Nested) else Nested.LIST.value
 
 
-def read_entries(path: Path) -> list[RawEntry]:
+def read_entries(path: Path, text: str) -> list[RawEntry]:
     """Read the items of the top-level list `sellers`, in file order.
 
+    Args:
+        path: The file, for messages.
+        text: What `read_text` found in it.
+
     Raises:
-        SettingsError: The file cannot be read, is no YAML, or is not one mapping with the list `sellers` and nothing
-            else; with line and column where there is one.
+        SettingsError: It is no YAML, or is not one mapping with the list `sellers` and nothing else; with line and
+            column where there is one.
     """
-    text = _read_text(path)
     try:
         return _Document(path, text).entries()
     except yaml.MarkedYAMLError as error:
@@ -89,7 +92,12 @@ def read_entries(path: Path) -> list[RawEntry]:
         _refuse(path, "it holds an escape that is no Unicode character")
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Return the file's text.
+
+    Raises:
+        SettingsError: It cannot be read, or is not UTF-8.
+    """
     try:
         data = path.read_bytes()
     except OSError as error:

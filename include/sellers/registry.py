@@ -1,16 +1,17 @@
 """The door of this room: the file of sellers in, usable and misconfigured sellers out.
 
-One broken entry costs one seller; only a file that is none at all is an error. Nothing is kept between two calls, so
-that an edit counts at once.
+One broken entry costs one seller; only a file that is none at all is an error. What is kept between two calls is the
+meaning of one text, whole, so that an edit counts at once.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from include.errors import SettingsError
-from include.sellers.document import RawEntry, read_entries, shown
+from include.sellers.document import RawEntry, read_entries, read_text, shown
 from include.sellers.entry import read_entry, read_id
 from include.sellers.seller import DAG_ID_PREFIX, MisconfiguredSeller, Problem, Seller, dag_suffix, nightly_time
 
@@ -32,15 +33,24 @@ def load_sellers(path: Path, *, dag_id: str | None = None) -> list[Seller | Misc
         SettingsError: The file as a whole is not usable: unreadable, no YAML, or without the list `sellers`; with
             line and column where there is one. The operators must act.
     """
+    entries = _by_dag_id(path, read_text(path))
+    wanted = entries.values() if dag_id is None else [entries[dag_id]] if dag_id in entries else []
+    return [_checked(raw, path, owner) for raw, owner in wanted]
+
+
+# A task asks several times, and what the scheduler has read, the tasks it forks know: with a thousand sellers reading
+# takes longer than all else in a task's start.
+@lru_cache(maxsize=1)
+def _by_dag_id(path: Path, text: str) -> dict[str, tuple[RawEntry, int]]:
+    """Give each entry the id of its DAG, and the position of the entry that its own id belongs to."""
     owners: dict[str, int] = {}
-    sellers = []
-    for raw in read_entries(path):
+    entries = {}
+    for raw in read_entries(path, text):
         seller_id = read_id(raw)
         owner = raw.position if seller_id is None else owners.setdefault(seller_id, raw.position)
         suffix = dag_suffix(seller_id if owner == raw.position else None, raw.position)
-        if dag_id in (None, DAG_ID_PREFIX + suffix):
-            sellers.append(_checked(raw, path, owner))
-    return sellers
+        entries[DAG_ID_PREFIX + suffix] = (raw, owner)
+    return entries
 
 
 def require_seller(path: Path, seller_id: str) -> Seller:

@@ -60,7 +60,7 @@ class Seller:
         run_at: Wall-clock time of the nightly run, whole minutes.
         start_date: First day whose orders are wanted; None leaves it to the setting `first_window_days`.
         authorization: "private" for an application of the seller's own, renewed in Seller Central instead of by link.
-        personal_data: Whether buyers' names and addresses may be asked for.
+        personal_data: Whether buyers' names and addresses are asked for and kept in `amazon_pii`, while Amazon allows.
     """
 
     seller_id: str

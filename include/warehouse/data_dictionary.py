@@ -19,6 +19,11 @@ HEAD = """\
 
 [analysts.md](analysts.md) has the questions that these tables answer.
 """
+GUARDED_HEAD = """\
+## Schema `amazon_pii`: personal data
+
+{schema}
+"""
 OPS_HEAD = """\
 ## Schema `ops`: not for analysts
 
@@ -61,7 +66,7 @@ class _Column(NamedTuple):
 
 
 def data_dictionary(connection: Connection) -> str:
-    """Render every table and view of `amazon` with its columns, and the tables of `ops` by name.
+    """Render every table and view of `amazon` and `amazon_pii` with its columns, and the tables of `ops` by name.
 
     Args:
         connection: A migrated warehouse; any role can read the catalogue.
@@ -69,12 +74,16 @@ def data_dictionary(connection: Connection) -> str:
     Returns:
         Markdown, ended by a newline; the same for every warehouse of the same migrations.
     """
-    columns = {
-        table: list(group) for table, group in groupby(_columns(connection, "amazon"), key=lambda column: column.table)
-    }
-    sections = [_section(table, columns[table.name]) for table in _tables(connection, "amazon")]
     head = HEAD.format(schema=_schema_comment(connection, "amazon"))
-    return "\n".join([head, *sections, _ops(connection)])
+    guarded = GUARDED_HEAD.format(schema=_schema_comment(connection, "amazon_pii"))
+    return "\n".join(
+        [head, *_sections(connection, "amazon"), guarded, *_sections(connection, "amazon_pii"), _ops(connection)]
+    )
+
+
+def _sections(connection: Connection, schema: str) -> list[str]:
+    columns = {table: list(group) for table, group in groupby(_columns(connection, schema), key=lambda c: c.table)}
+    return [_section(schema, table, columns[table.name]) for table in _tables(connection, schema)]
 
 
 def _ops(connection: Connection) -> str:
@@ -83,9 +92,9 @@ def _ops(connection: Connection) -> str:
     return "\n".join([head, *rows]) + "\n"
 
 
-def _section(table: _Table, columns: list[_Column]) -> str:
+def _section(schema: str, table: _Table, columns: list[_Column]) -> str:
     kind = "View" if table.is_view else f"Key: {', '.join(f'`{name}`' for name in table.key) or 'none'}"
-    lines = [f"## `amazon.{table.name}`", "", table.comment or "", "", f"{kind}.", "", *_column_table(table, columns)]
+    lines = [f"## `{schema}.{table.name}`", "", table.comment or "", "", f"{kind}.", "", *_column_table(table, columns)]
     return "\n".join(lines) + "\n"
 
 

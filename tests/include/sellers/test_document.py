@@ -10,7 +10,7 @@ import yaml
 
 from include.errors import SettingsError
 from include.sellers import document
-from include.sellers.document import described, read_entries, shown
+from include.sellers.document import described, read_entries, read_text, shown
 
 
 @pytest.fixture(params=["CBaseLoader", "BaseLoader"], autouse=True)
@@ -47,7 +47,7 @@ WHOLE_FILE = [
 def test_a_file_of_another_kind_is_an_error_that_says_where_and_what(file: Path, text: str, told: str) -> None:
     file.write_text(text, encoding="utf-8")
     with pytest.raises(SettingsError, match=told) as caught:
-        read_entries(file)
+        read_entries(file, read_text(file))
     assert str(file) in str(caught.value)
     assert caught.value.remedy.startswith("Correct ")
     assert "\n" not in str(caught.value)
@@ -57,37 +57,37 @@ def test_a_file_of_another_kind_is_an_error_that_says_where_and_what(file: Path,
 def test_an_error_quotes_a_long_line_only_in_part(file: Path, text: str) -> None:
     file.write_text(text)
     with pytest.raises(SettingsError) as caught:
-        read_entries(file)
+        read_entries(file, read_text(file))
     assert len(str(caught.value)) < 600 + 2 * len(str(file))
 
 
 def test_a_file_that_is_no_utf_8_names_the_line(file: Path) -> None:
     file.write_bytes("sellers:\n- name: Großmarkt\n".encode("latin-1"))
     with pytest.raises(SettingsError, match="not UTF-8 text: line 2 ") as caught:
-        read_entries(file)
+        read_entries(file, read_text(file))
     assert caught.value.remedy == f"Save {file} as UTF-8."
 
 
 def test_a_file_that_is_not_there_is_an_error_that_names_it_and_the_setting(file: Path) -> None:
     with pytest.raises(SettingsError, match=r"cannot be read: No such file") as caught:
-        read_entries(file)
+        read_entries(file, read_text(file))
     assert str(file) in str(caught.value)
     assert "SELLERS_FILE" in caught.value.remedy
 
 
 def test_a_folder_in_place_of_the_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"cannot be read: Is a directory"):
-        read_entries(tmp_path)
+        read_text(tmp_path)
 
 
 def test_an_editors_byte_order_mark_does_not_matter(file: Path) -> None:
     file.write_bytes(b"\xef\xbb\xbfsellers: []\r\n")
-    assert read_entries(file) == []
+    assert read_entries(file, read_text(file)) == []
 
 
 def test_entries_come_as_typed_with_their_position_and_line(file: Path) -> None:
     file.write_text("sellers:\n  - id: no\n    at: 12:30\n    at: '~'\n\n  - {day: 2026-01-01, of: [1.0, ~]}\n")
-    first, second = read_entries(file)
+    first, second = read_entries(file, read_text(file))
     assert (first.position, first.line, second.position, second.line) == (1, 2, 2, 6)
     assert first.content == [("id", "no"), ("at", "12:30"), ("at", "~")]
     assert second.content == [("day", "2026-01-01"), ("of", ("1.0", None))]
@@ -95,7 +95,7 @@ def test_entries_come_as_typed_with_their_position_and_line(file: Path) -> None:
 
 def test_an_alias_means_what_its_anchor_means(file: Path) -> None:
     file.write_text("sellers:\n- {a: &x y, b: *x, c: &l [*x], d: *l, e: [*l], f: {g: &deep z}, h: *deep}\n")
-    (entry,) = read_entries(file)
+    (entry,) = read_entries(file, read_text(file))
     values: dict[str, Any] = dict(entry.content)  # type: ignore[arg-type]
     assert (values["b"], values["d"], values["h"]) == ("y", ("y",), "z")
     assert values["e"] == (document.Nested.LIST,)

@@ -1,0 +1,59 @@
+"""The bodies of the tasks that delete personal data; only counts leave here for XCom."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+from include.authorization.status import ended_by
+from include.clock import utc_now
+from include.errors import SettingsError
+from include.orders.forgetting import Deleted, ended_before_utc, purge_due, purge_ended
+from include.sellers.registry import Seller, load_sellers
+from include.settings import Settings, load_settings
+from include.warehouse.connection import connect, warehouse_errors
+
+log = logging.getLogger(__name__)
+
+
+def delete_due() -> dict[str, int]:
+    """Delete what is due before the next night.
+
+    Returns:
+        How many `buyers`, `recipients` and `files`.
+
+    Raises:
+        SellerOrdersError: The store refused it.
+    """
+    settings = load_settings()
+    with connect(settings.warehouse_dsn) as connection, warehouse_errors():
+        return _counts(purge_due(connection, settings, _wanted_of(settings), now=utc_now))
+
+
+def delete_of_ended() -> dict[str, int]:
+    """Delete everything personal of sellers whose authorization ended 30 days ago, or does before the next night.
+
+    Returns:
+        How many `buyers`, `recipients` and `files`.
+
+    Raises:
+        SellerOrdersError: The store refused it.
+    """
+    settings = load_settings()
+    with connect(settings.warehouse_dsn) as connection, warehouse_errors():
+        ended = ended_by(connection, ended_before_utc(settings, utc_now()))
+        return _counts(purge_ended(connection, settings, ended, now=utc_now))
+
+
+def _wanted_of(settings: Settings) -> set[str] | None:
+    try:
+        entries = load_sellers(settings.sellers_file)
+    except SettingsError as broken:
+        log.warning("What is due is deleted all the same: %s", broken)
+        return None
+    return {entry.seller_id for entry in entries if isinstance(entry, Seller) and entry.personal_data}
+
+
+def _counts(done: Iterable[Deleted]) -> dict[str, int]:
+    lines = list(done)
+    return {name: sum(getattr(line, name) for line in lines) for name in ("buyers", "recipients", "files")}

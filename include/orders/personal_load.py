@@ -1,0 +1,142 @@
+"""What happens to personal data on their way: landed beside a page, then loaded in the transaction of their orders."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import msgspec
+
+from include.clock import Now
+from include.errors import SellerOrdersError
+from include.orders.landing import root_of
+from include.orders.personal_due import delete_after_utc, delivered_utc, is_kept
+from include.orders.personal_files import PersonalFiles, delete_files, files_of, personal_files
+from include.orders.personal_parts import PersonalPart, personal_parts
+from include.orders.personal_rows import BuyerRow, RecipientRow, Term, buyer_row, recipient_row
+from include.orders.personal_tables import has_rows, move_terms, personal_data_lock, read_forgotten, upsert
+from include.orders.records import Order
+from include.orders.windows import Window
+from include.sellers.registry import Seller
+from include.settings import Settings
+from include.warehouse.connection import Connection
+
+log = logging.getLogger(__name__)
+
+ReadPart = tuple[Order, datetime, PersonalPart | None]
+
+
+def land_personal_data(
+    connection: Connection,
+    seller: Seller,
+    settings: Settings,
+    *,
+    window_id: int,
+    page: int,
+    body: bytes,
+    now_utc: datetime,
+) -> None:
+    """Land the personal part of a page as a file of its own; for a seller without `personal_data: yes`, nothing.
+
+    What is due before the coming night is over, or was forgotten, is not written.
+
+    Raises:
+        SettingsError: PERSONAL_DATA_KEY is absent or no key.
+        SellerOrdersError: The store refused it, as `include.orders.store.write` says.
+    """
+    files = personal_files(seller, settings)
+    if files is None:
+        return
+    with personal_data_lock(connection, seller.seller_id):
+        forgotten = read_forgotten(connection, seller.seller_id)
+        parts: dict[str, PersonalPart] = {}
+        dues: list[datetime] = []
+        for order, part in personal_parts(body):
+            due_utc = delete_after_utc(order, settings.personal_data_days)
+            if is_kept(due_utc, now_utc) and not forgotten.covers(order):
+                parts[order.order_id] = part
+                dues.append(due_utc)
+        files.write(settings.raw_url, window_id, page, parts, min(dues, default=None))
+
+
+class PersonalLoad:
+    """The personal data of one seller, while its windows load.
+
+    Args:
+        connection: The warehouse.
+        seller: Whose.
+        settings: How long they stay, and the key.
+        files: The door to what has landed; None where the seller's personal data are not wanted any more.
+        now: Tells the time.
+    """
+
+    def __init__(
+        self, connection: Connection, seller: Seller, settings: Settings, files: PersonalFiles | None, now: Now
+    ) -> None:
+        self._connection = connection
+        self._seller_id = seller.seller_id
+        self._days = settings.personal_data_days
+        self._files = files
+        self._now = now
+
+    def parts_of(self, window: Window, page: int, page_url: str) -> dict[str, PersonalPart]:
+        """Return what landed beside a page, by order id.
+
+        Raises:
+            SettingsError: No key opens it.
+        """
+        if self._files is None:
+            return {}
+        found: dict[str, PersonalPart] = {}
+        for file in files_of(root_of(page_url, self._seller_id), self._seller_id):
+            if (file.window_id, file.page) == (window.window_id, page):
+                found |= self._files.read(file)
+        return found
+
+    def publish(self, accepted: Iterable[ReadPart]) -> None:
+        """Write the rows of orders that were just written, and move the terms of rows that are there."""
+        read = list(accepted)
+        terms = {o.order_id: Term(delivered_utc(o), delete_after_utc(o, self._days)) for o, _, _ in read}
+        move_terms(self._connection, self._seller_id, terms)
+        forgotten = read_forgotten(self._connection, self._seller_id)
+        buyers: list[BuyerRow] = []
+        recipients: list[RecipientRow] = []
+        for order, extracted_utc, part in read:
+            term = terms[order.order_id]
+            if part is None or forgotten.covers(order) or not is_kept(term.delete_after_utc, self._now()):
+                continue
+            try:
+                buyer = buyer_row(self._seller_id, order, part, extracted_utc, term)
+                recipient = recipient_row(self._seller_id, order, part, extracted_utc, term)
+            except msgspec.ValidationError as problem:
+                log.warning("Buyer and recipient of order %s cannot be read: %s", order.order_id, problem)
+                continue
+            buyers += [buyer] if buyer else []
+            recipients += [recipient] if recipient else []
+        upsert(self._connection, "buyers", buyers)
+        upsert(self._connection, "recipients", recipients)
+
+    def delete_files(self, window: Window, page_urls: Sequence[str]) -> None:
+        """Delete what landed beside a loaded window; a store that refuses is a warning, the purge tries again."""
+        roots = {root_of(url, self._seller_id) for url in page_urls}
+        try:
+            for root in roots:
+                files = files_of(root, self._seller_id)
+                delete_files(file.url for file in files if file.window_id == window.window_id)
+        except SellerOrdersError as refused:
+            log.warning(
+                "Personal files of window %d stay until the purge: %s", window.window_id, type(refused).__name__
+            )
+
+
+def open_personal_load(connection: Connection, seller: Seller, settings: Settings, now: Now) -> PersonalLoad | None:
+    """Return what a load needs for a seller's personal data, None where there are none and none are wanted.
+
+    Raises:
+        SettingsError: They are wanted, and PERSONAL_DATA_KEY is absent or no key.
+    """
+    files = personal_files(seller, settings)
+    if files is None and not has_rows(connection, seller.seller_id):
+        return None
+    return PersonalLoad(connection, seller, settings, files, now)
