@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, cast
 from urllib.parse import urlsplit
 
 from include.errors import SettingsError
-from include.settings.reading import yes_or_no
+from include.settings.reading import environment, words, yes_or_no
 
 TokensIn = Literal["airflow", "secrets_manager"]
+LogFormat = Literal["text", "json"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +32,7 @@ class ConsentSettings:
         airflow_user: Who may edit Connections and start runs there.
         airflow_password: That user's password; out of the repr.
         trusted_proxies: Addresses whose `X-Forwarded-For` tells who asks; none by default.
+        log_format: How the start page writes its log: lines to read, or a JSON object each.
     """
 
     application_id: str = ""
@@ -45,6 +46,7 @@ class ConsentSettings:
     airflow_user: str = "admin"
     airflow_password: str = field(default="", repr=False)
     trusted_proxies: tuple[str, ...] = ()
+    log_format: LogFormat = "text"
 
 
 def load_consent_settings(environ: Mapping[str, str] | None = None) -> ConsentSettings:
@@ -53,7 +55,7 @@ def load_consent_settings(environ: Mapping[str, str] | None = None) -> ConsentSe
     Raises:
         SettingsError: A value is not usable; the message names the variable and what is expected.
     """
-    env = os.environ if environ is None else environ
+    env = environment(environ)
     default = ConsentSettings()
 
     def text(name: str, otherwise: str = "") -> str:
@@ -62,6 +64,9 @@ def load_consent_settings(environ: Mapping[str, str] | None = None) -> ConsentSe
     tokens_in = text("TOKENS_IN", default.tokens_in)
     if tokens_in not in ("airflow", "secrets_manager"):
         raise SettingsError(f"TOKENS_IN is {tokens_in!r}; expected airflow or secrets_manager.")
+    log_format = text("LOG_FORMAT", default.log_format)
+    if log_format not in ("text", "json"):
+        raise SettingsError(f"LOG_FORMAT is {log_format!r}; expected text or json.")
     airflow_url = text("AIRFLOW_API_URL", default.airflow_url).rstrip("/")
     if urlsplit(airflow_url).scheme not in ("http", "https") or not urlsplit(airflow_url).hostname:
         raise SettingsError(
@@ -78,5 +83,6 @@ def load_consent_settings(environ: Mapping[str, str] | None = None) -> ConsentSe
         airflow_url=airflow_url,
         airflow_user=text("AIRFLOW_API_USER", default.airflow_user),
         airflow_password=text("AIRFLOW_API_PASSWORD"),
-        trusted_proxies=tuple(word.strip() for word in text("TRUSTED_PROXIES").split(",") if word.strip()),
+        trusted_proxies=words(env, "TRUSTED_PROXIES"),
+        log_format=cast("LogFormat", log_format),
     )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from include.errors import SettingsError
 from include.settings.product import PROJECT_ROOT
-from include.settings.reading import number, whole_number, yes_or_no
+from include.settings.reading import environment, number, whole_number, yes_or_no
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +25,8 @@ class StackSettings:
         fake_amazon: Whether the fake Amazon stands in; without it the product's own addresses count.
         fake_amazon_port: The fake Amazon.
         rate_scale: Factor on Amazon's documented request rates, for the fake Amazon and those who ask it.
+        aws: Whether S3, SES and Secrets Manager stand in, as moto plays them; a command says it, not the environment.
+        aws_port: They.
         postgres_bin: Folder with `initdb` and `postgres` to use instead of the embedded ones.
         order_files: By seller id, a file of Orders v2026-01-01 that the fake Amazon shows instead of its own orders.
         ui_password: Password of Airflow's user admin where somebody else made it; "" where `make run` does.
@@ -40,6 +41,8 @@ class StackSettings:
     fake_amazon: bool = True
     fake_amazon_port: int = 8091
     rate_scale: float = 1000.0
+    aws: bool = False
+    aws_port: int = 8095
     postgres_bin: Path | None = None
     order_files: Mapping[str, Path] = field(default_factory=dict)
     ui_password: str = field(default="", repr=False)
@@ -51,7 +54,7 @@ def load_stack_settings(environ: Mapping[str, str] | None = None) -> StackSettin
     Raises:
         SettingsError: A value is not usable; the message names the variable and what is expected.
     """
-    env = os.environ if environ is None else environ
+    env = environment(environ)
     default = StackSettings()
 
     def port(name: str, otherwise: int) -> int:
@@ -68,6 +71,7 @@ def load_stack_settings(environ: Mapping[str, str] | None = None) -> StackSettin
         fake_amazon=yes_or_no(env, "FAKE_AMAZON", default.fake_amazon),
         fake_amazon_port=port("FAKE_AMAZON_PORT", default.fake_amazon_port),
         rate_scale=number(env, "RATE_SCALE", default.rate_scale, least=0.001),
+        aws_port=port("AWS_PORT", default.aws_port),
         postgres_bin=Path(postgres_bin) if postgres_bin else None,
         order_files=_order_files(env.get("ORDERS", "")),
         ui_password=env.get("UI_PASSWORD", "").strip(),

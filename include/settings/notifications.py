@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parseaddr
 from typing import Any, Literal, cast
 
 from include.errors import SettingsError
-from include.settings.reading import number, require_address, whole_number
+from include.settings.reading import environment, number, require_address, whole_number, words
 
 MailTransport = Literal["smtp", "ses"]
 MAIL_CONNECTIONS: Mapping[MailTransport, str] = {"smtp": "smtp_default", "ses": "aws_default"}
@@ -24,6 +23,7 @@ class NotificationSettings:
     Attributes:
         public_base_url: Where sellers reach the start page, without a slash at its end.
         secret_key: Signs the links to it; stays out of the repr.
+        old_secret_keys: Earlier ones, whose links still open; out of the repr.
         app_name: Our application's name, as sellers read it in Seller Central.
         old_app_names: Names of older applications of ours that a seller may still see there.
         mail_transport: How mails leave: by an SMTP server or by Amazon SES.
@@ -44,6 +44,7 @@ class NotificationSettings:
 
     public_base_url: str = "http://127.0.0.1:8092"
     secret_key: str = field(default="", repr=False)
+    old_secret_keys: tuple[str, ...] = field(default=(), repr=False)
     app_name: str = "Seller Orders"
     old_app_names: tuple[str, ...] = ()
     mail_transport: MailTransport = "smtp"
@@ -72,7 +73,7 @@ def load_notification_settings(environ: Mapping[str, str] | None = None) -> Noti
     Raises:
         SettingsError: A value is not usable; the message names the variable and what is expected.
     """
-    env = os.environ if environ is None else environ
+    env = environment(environ)
     default = NotificationSettings()
 
     def text(name: str, otherwise: str = "") -> str:
@@ -87,13 +88,14 @@ def load_notification_settings(environ: Mapping[str, str] | None = None) -> Noti
     return NotificationSettings(
         public_base_url=base_url,
         secret_key=text("SECRET_KEY"),
+        old_secret_keys=words(env, "OLD_SECRET_KEYS"),
         app_name=text("APP_NAME", default.app_name),
-        old_app_names=_words(env, "OLD_APP_NAMES"),
+        old_app_names=words(env, "OLD_APP_NAMES"),
         mail_transport=transport,
         mail_connection_id=text("MAIL_CONNECTION_ID", MAIL_CONNECTIONS[transport]),
         mail_from=_mail_address("MAIL_FROM", text("MAIL_FROM")),
         mail_reply_to=_mail_address("MAIL_REPLY_TO", text("MAIL_REPLY_TO")),
-        operator_contacts=tuple(_mail_address("OPERATOR_CONTACTS", word) for word in _words(env, "OPERATOR_CONTACTS")),
+        operator_contacts=tuple(_mail_address("OPERATOR_CONTACTS", word) for word in words(env, "OPERATOR_CONTACTS")),
         operator_notifier=text("OPERATOR_NOTIFIER"),
         operator_notifier_arguments=_arguments(text("OPERATOR_NOTIFIER_ARGUMENTS")),
         runbook_url=text("RUNBOOK_URL"),
@@ -107,10 +109,6 @@ def load_notification_settings(environ: Mapping[str, str] | None = None) -> Noti
     )
 
 
-def _words(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in environ.get(name, "").split(",") if word.strip())
-
-
 def _mail_address(name: str, text: str) -> str:
     address = parseaddr(text)[1]
     if text and (address.count("@") != 1 or not text.isprintable() or " " in address):
@@ -119,10 +117,10 @@ def _mail_address(name: str, text: str) -> str:
 
 
 def _days(environ: Mapping[str, str], name: str, default: tuple[int, ...]) -> tuple[int, ...]:
-    words = _words(environ, name)
-    if not words:
+    given = words(environ, name)
+    if not given:
         return default
-    return tuple(whole_number({name: word}, name, 0, least=1, most=MOST_DAYS) for word in words)
+    return tuple(whole_number({name: word}, name, 0, least=1, most=MOST_DAYS) for word in given)
 
 
 def _arguments(text: str) -> Mapping[str, Any]:

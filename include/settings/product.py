@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from include.errors import SettingsError
-from include.settings.reading import LOOPBACK_HOSTS, number, require_address, whole_number
+from include.settings.reading import LOOPBACK_HOSTS, environment, number, require_address, whole_number, words
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent.parent
 INCLUDED_DATA = (
@@ -25,6 +24,8 @@ INCLUDED_DATA = (
     "PAYMENT",
     "FULFILLMENT_ORDERS",
 )
+# Amazon's Data Protection Policy: no longer, unless a law demands it.
+MOST_PERSONAL_DATA_DAYS = 30
 DEFAULT_INCLUDED_DATA = "PROCEEDS,FULFILLMENT,PROMOTION,EXPENSE,CANCELLATION,PACKAGES"
 AMAZON_ENDPOINTS = {
     "eu": "https://sellingpartnerapi-eu.amazon.com",
@@ -40,6 +41,7 @@ class Settings:
     Attributes:
         sellers_file: The YAML file that names the sellers.
         secret_key: Keys the fingerprints of refresh tokens and signs links; out of the repr too.
+        old_secret_keys: Earlier ones, which still open what was sealed with them; out of the repr.
         warehouse_dsn: libpq URL of the database that holds `amazon` and `ops`; it may carry a password, so it stays
             out of the repr.
         raw_url: Where landed pages go, any address fsspec knows.
@@ -53,12 +55,17 @@ class Settings:
         reread_days: How far back the weekly second look reaches; 0 for none.
         most_pages_per_run: Pages after which a run loads what it has and lets the next run go on.
         most_hours_per_run: Hours after which it does so.
+        retry_delay_s: Seconds before a failed task of a seller is tried again; twice that the next time, and so on.
         raw_retention_days: Days that landed pages are kept once they are loaded.
+        personal_data_keys: Fernet keys of landed personal data; the first encrypts, each decrypts. Out of the repr.
+        personal_data_days: Days after delivery that personal data stay; more than 30 only with the next one.
+        personal_data_law: The law that demands to keep them longer.
         http_timeout_s: Seconds to wait for Amazon to connect, and again for each part of its answer.
     """
 
     sellers_file: Path = PROJECT_ROOT / "include" / "sellers.yaml"
     secret_key: str = field(default="", repr=False)
+    old_secret_keys: tuple[str, ...] = field(default=(), repr=False)
     warehouse_dsn: str = field(default="", repr=False)
     # Not `as_uri()`: fsspec takes `%20` for a folder's name.
     raw_url: str = f"file://{PROJECT_ROOT / '.run' / 'raw'}"
@@ -72,7 +79,11 @@ class Settings:
     reread_days: int = 7
     most_pages_per_run: int = 200
     most_hours_per_run: float = 4.0
+    retry_delay_s: float = 60.0
     raw_retention_days: int = 90
+    personal_data_keys: tuple[str, ...] = field(default=(), repr=False)
+    personal_data_days: int = MOST_PERSONAL_DATA_DAYS
+    personal_data_law: str = ""
     http_timeout_s: float = 30.0
 
     def __post_init__(self) -> None:
@@ -87,6 +98,11 @@ class Settings:
                 f"RATE_SCALE is {self.rate_scale:g}, but {foreign[0]} is not on this machine.",
                 remedy="Remove RATE_SCALE, or point every Amazon address at a loopback server.",
             )
+        if self.personal_data_days > MOST_PERSONAL_DATA_DAYS and not self.personal_data_law:
+            raise SettingsError(
+                f"PERSONAL_DATA_DAYS is {self.personal_data_days}; Amazon allows {MOST_PERSONAL_DATA_DAYS}.",
+                remedy="Lower it, or name the law that demands more in PERSONAL_DATA_LAW.",
+            )
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
@@ -97,7 +113,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     Raises:
         SettingsError: A value is not usable; the message names the variable and what is expected.
     """
-    env = os.environ if environ is None else environ
+    env = environment(environ)
     fallback = Settings()
 
     def text(name: str, default: str) -> str:
@@ -110,6 +126,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     return Settings(
         sellers_file=PROJECT_ROOT / text("SELLERS_FILE", str(fallback.sellers_file)),
         secret_key=text("SECRET_KEY", ""),
+        old_secret_keys=words(env, "OLD_SECRET_KEYS"),
         warehouse_dsn=text("WAREHOUSE_DSN", ""),
         raw_url=text("RAW_URL", fallback.raw_url),
         lwa_token_url=text("LWA_TOKEN_URL", fallback.lwa_token_url),
@@ -122,6 +139,10 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         reread_days=whole_number(env, "REREAD_DAYS", 7, least=0, most=30),
         most_pages_per_run=whole_number(env, "MOST_PAGES_PER_RUN", 200, least=1, most=10_000),
         most_hours_per_run=number(env, "MOST_HOURS_PER_RUN", 4.0, least=0.1),
+        retry_delay_s=number(env, "RETRY_DELAY_S", 60.0, least=1),
         raw_retention_days=whole_number(env, "RAW_RETENTION_DAYS", 90, least=1, most=36_500),
+        personal_data_keys=tuple(key.strip() for key in env.get("PERSONAL_DATA_KEY", "").split(",") if key.strip()),
+        personal_data_days=whole_number(env, "PERSONAL_DATA_DAYS", MOST_PERSONAL_DATA_DAYS, least=1, most=3650),
+        personal_data_law=text("PERSONAL_DATA_LAW", ""),
         http_timeout_s=number(env, "HTTP_TIMEOUT_S", 30.0, least=1),
     )

@@ -22,6 +22,7 @@ from include.settings import (
     load_settings,
     load_stack_settings,
 )
+from include.settings.reading import SECRETS, environment
 
 LOOPBACK = {
     "LWA_TOKEN_URL": "http://127.0.0.1:8091/auth/o2/token",
@@ -76,6 +77,7 @@ def test_an_empty_environment_means_amazon_itself() -> None:
     assert (settings.overlap_hours, settings.reread_days) == (6, 7)
     assert (settings.most_pages_per_run, settings.most_hours_per_run) == (200, 4)
     assert settings.raw_retention_days == 90
+    assert (settings.personal_data_keys, settings.personal_data_days, settings.personal_data_law) == ((), 30, "")
 
 
 def test_every_name_reaches_its_setting() -> None:
@@ -93,7 +95,11 @@ def test_every_name_reaches_its_setting() -> None:
             "REREAD_DAYS": "14",
             "MOST_PAGES_PER_RUN": "50",
             "MOST_HOURS_PER_RUN": "1.5",
+            "RETRY_DELAY_S": "5",
             "RAW_RETENTION_DAYS": "365",
+            "PERSONAL_DATA_KEY": "new-key, old-key,",
+            "PERSONAL_DATA_DAYS": "3650",
+            "PERSONAL_DATA_LAW": "§ 147 AO",
             "HTTP_TIMEOUT_S": "2.5",
         }
     )
@@ -115,7 +121,11 @@ def test_every_name_reaches_its_setting() -> None:
         reread_days=14,
         most_pages_per_run=50,
         most_hours_per_run=1.5,
+        retry_delay_s=5,
         raw_retention_days=365,
+        personal_data_keys=("new-key", "old-key"),
+        personal_data_days=3650,
+        personal_data_law="§ 147 AO",
         http_timeout_s=2.5,
     )
 
@@ -142,8 +152,35 @@ def test_the_process_environment_is_read_where_none_is_given(monkeypatch: pytest
     assert load_stack_settings().ui_port == 9090
 
 
-NUMBERS = ["RATE_SCALE", "HTTP_TIMEOUT_S", "OVERLAP_HOURS", "MOST_HOURS_PER_RUN"]
-WHOLE_NUMBERS = ["FIRST_WINDOW_DAYS", "REREAD_DAYS", "MOST_PAGES_PER_RUN", "RAW_RETENTION_DAYS"]
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_may_stand_in_a_file_and_what_stands_in_the_environment_counts_more(name: str, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("from the file\n")
+    named = {f"{name}_FILE": str(tmp_path / "secret")}
+    assert environment(named)[name] == "from the file"
+    assert environment({**named, name: ""})[name] == "from the file"
+    assert environment({**named, name: "given"})[name] == "given"
+    assert name not in environment({f"{name}_FILE": ""})
+
+
+def test_every_reader_of_settings_looks_into_the_files(tmp_path: Path) -> None:
+    for name in SECRETS:
+        (tmp_path / name).write_text(f"the {name}")
+    named = {f"{name}_FILE": str(tmp_path / name) for name in SECRETS}
+    consent = load_consent_settings(named)
+    assert (consent.client_secret, consent.airflow_password) == ("the AMAZON_CLIENT_SECRET", "the AIRFLOW_API_PASSWORD")
+    product = load_settings(named)
+    assert (product.warehouse_dsn, product.secret_key) == ("the WAREHOUSE_DSN", "the SECRET_KEY")
+    assert load_notification_settings(named).secret_key == "the SECRET_KEY"
+    assert load_stack_settings(named).ui_password == "the UI_PASSWORD"
+
+
+def test_a_file_that_cannot_be_read_is_named_and_its_content_is_not_guessed(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"SECRET_KEY_FILE is .*nowhere.*FileNotFoundError"):
+        load_settings({"SECRET_KEY_FILE": str(tmp_path / "nowhere")})
+
+
+NUMBERS = ["RATE_SCALE", "HTTP_TIMEOUT_S", "OVERLAP_HOURS", "MOST_HOURS_PER_RUN", "RETRY_DELAY_S"]
+WHOLE_NUMBERS = ["FIRST_WINDOW_DAYS", "REREAD_DAYS", "MOST_PAGES_PER_RUN", "RAW_RETENTION_DAYS", "PERSONAL_DATA_DAYS"]
 MAY_BE_NOUGHT = {"OVERLAP_HOURS", "REREAD_DAYS"}
 
 
@@ -205,6 +242,21 @@ def test_the_warehouses_password_stays_out_of_the_repr() -> None:
     settings = load_settings({"WAREHOUSE_DSN": "postgresql://loader:s3cr3t@db/warehouse"})
     assert "s3cr3t" not in repr(settings)
     assert "db/warehouse" not in repr(settings)
+
+
+def test_the_keys_of_personal_data_stay_out_of_the_repr() -> None:
+    assert "k3y" not in repr(load_settings({"PERSONAL_DATA_KEY": "k3y"}))
+
+
+@pytest.mark.parametrize(("days", "law"), [("30", ""), ("1", ""), ("31", "§ 147 AO")])
+def test_personal_data_are_kept_for_a_month_at_most_unless_a_law_is_named(days: str, law: str) -> None:
+    wanted = {"PERSONAL_DATA_DAYS": days, "PERSONAL_DATA_LAW": law}
+    assert load_settings(wanted).personal_data_days == int(days)
+
+
+def test_personal_data_are_kept_no_longer_without_the_law_that_demands_it() -> None:
+    with pytest.raises(SettingsError, match=r"PERSONAL_DATA_DAYS is 31; Amazon allows 30.*PERSONAL_DATA_LAW"):
+        load_settings({"PERSONAL_DATA_DAYS": "31"})
 
 
 def test_settings_do_not_change_after_they_were_checked() -> None:
@@ -316,7 +368,7 @@ def example_names() -> list[str]:
 def test_the_example_lists_exactly_the_names_that_are_read_here_or_by_compose() -> None:
     compose = (PROJECT_ROOT / "docker-compose.yaml").read_text(encoding="utf-8")
     read_by_compose = set(re.findall(r"(?<!\$)\$\{([A-Z][A-Z0-9_]+)", compose))
-    assert sorted(example_names()) == sorted(names_read() | read_by_compose)
+    assert sorted(example_names()) == sorted(names_read() | read_by_compose | {"COMPOSE_PROFILES"})
 
 
 def test_the_example_says_of_each_setting_what_it_means() -> None:
