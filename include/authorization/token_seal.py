@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from collections.abc import Sequence
 
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from include.errors import SettingsError, TokenUnreadableError
 
@@ -20,15 +21,16 @@ def seal(refresh_token: str, secret_key: str) -> str:
     return _fernet(secret_key).encrypt(refresh_token.encode()).decode()
 
 
-def unseal(sealed: str, secret_key: str) -> str:
-    """Decrypt what `seal` made.
+def unseal(sealed: str, secret_key: str, old_secret_keys: Sequence[str] = ()) -> str:
+    """Decrypt what `seal` made, under the present key or an earlier one.
 
     Raises:
         SettingsError: There is no key.
         TokenUnreadableError: It is another than the token was sealed with.
     """
     try:
-        return _fernet(secret_key).decrypt(sealed.encode()).decode()
+        keys = [_fernet(key) for key in (secret_key, *old_secret_keys)]
+        return MultiFernet(keys).decrypt(sealed.encode()).decode()
     except InvalidToken:
         raise TokenUnreadableError(
             "SECRET_KEY is not the one that a waiting refresh token was sealed with; the seller starts again."

@@ -57,7 +57,7 @@ def start_page_url(settings: NotificationSettings, link: StartLink) -> str:
         SettingsError: There is no key to sign with.
     """
     payload = [link.seller_id, link.purpose, link.generation, int(link.ends_utc.timestamp())]
-    return f"{settings.public_base_url}/shop/{_serializer(settings).dumps(payload)}"
+    return f"{settings.public_base_url}/shop/{URLSafeSerializer(_required_key(settings), salt=SALT).dumps(payload)}"
 
 
 def read_link(settings: NotificationSettings, signed: str) -> StartLink | None:
@@ -66,7 +66,11 @@ def read_link(settings: NotificationSettings, signed: str) -> StartLink | None:
     Raises:
         SettingsError: There is no key to have signed with.
     """
-    serializer = _serializer(settings)
+    keys = _required_key(settings), *settings.old_secret_keys
+    return next(filter(None, (_read(URLSafeSerializer(key, salt=SALT), signed) for key in keys)), None)
+
+
+def _read(serializer: URLSafeSerializer, signed: str) -> StartLink | None:
     try:
         payload = serializer.loads(signed)
         # Several spellings of a signature decode to the same bytes; ours is the only one that counts.
@@ -88,7 +92,7 @@ def _purpose(standing: Authorization) -> LinkPurpose:
     return "reconnect" if standing.status is Status.REAUTHORIZATION_REQUIRED else "renew"
 
 
-def _serializer(settings: NotificationSettings) -> URLSafeSerializer:
+def _required_key(settings: NotificationSettings) -> str:
     if not settings.secret_key:
         raise SettingsError("SECRET_KEY is not set.", remedy="Set it to any long random text, and keep it.")
-    return URLSafeSerializer(settings.secret_key, salt=SALT)
+    return settings.secret_key

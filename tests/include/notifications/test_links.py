@@ -170,3 +170,12 @@ def test_a_link_lasts_two_weeks_or_as_long_as_the_authorization(expires_in: int 
 def test_what_a_link_is_made_of_comes_back_whatever_the_instant(now: datetime):
     link = link_for(STANDING, now_utc=now)
     assert read_link(SETTINGS, signed(link)) == link
+
+
+def test_after_a_change_of_the_key_links_of_the_old_one_open_until_it_is_forgotten():
+    given_out = signed()
+    changed = replace(SETTINGS, secret_key="another long random text", old_secret_keys=(SETTINGS.secret_key,))
+    assert read_link(changed, given_out) == LINK
+    assert read_link(changed, signed(settings=changed)) == LINK
+    assert signed(settings=changed) != given_out
+    assert read_link(replace(changed, old_secret_keys=()), given_out) is None

@@ -22,11 +22,21 @@ from include.notifications.lookout import (
     remind,
     silent_for,
     tell_of_broken_sellers_file,
+    tell_of_overdue_personal_data,
     tell_what_is_late,
     warn_of_expiry,
     warn_of_secret,
 )
-from include.notifications.meanings import APPLICATION, DENIED, EXPIRES, LATE, MAIL_REFUSED, REFUSED, SECRET_EXPIRES
+from include.notifications.meanings import (
+    APPLICATION,
+    DENIED,
+    EXPIRES,
+    LATE,
+    MAIL_REFUSED,
+    PERSONAL_DATA,
+    REFUSED,
+    SECRET_EXPIRES,
+)
 from include.notifications.outbox import claim, note_trouble
 from include.notifications.verification import verify
 from include.sellers.registry import Seller
@@ -430,4 +440,30 @@ def test_a_sellers_file_that_cannot_be_read_is_told_once_and_ends(desk, clock, n
         tell_of_broken_sellers_file(desk.connection, "line 3, column 1", notifications, now_utc=clock())
     assert desk.send() == [("alert", "ops@example.com"), ("alert", "notifier")]
     tell_of_broken_sellers_file(desk.connection, "", notifications, now_utc=clock())
+    assert desk.open_classes() == []
+
+
+@pytest.mark.parametrize("table", ["buyers", "recipients"])
+def test_personal_data_that_nobody_deleted_in_time_are_told_once_and_end_with_the_purge(
+    desk, clock, notifications, table
+) -> None:
+    def look() -> list[tuple[str, str]]:
+        tell_of_overdue_personal_data(desk.connection, notifications, now_utc=clock())
+        return desk.send()
+
+    desk.connection.execute(
+        f"INSERT INTO amazon_pii.{table} (seller_id, order_id, name, last_updated_utc, extracted_utc, delete_after_utc)"
+        " VALUES ('acme', '303-1', 'Zwaantje', %(now)s, %(now)s, %(now)s)",
+        {"now": clock()},
+    )
+    assert look() == []
+    clock.advance(hours=1, seconds=1)
+    assert look() == [("alert", "ops@example.com"), ("alert", "notifier")]
+    assert look() == []
+    assert desk.open_classes() == [PERSONAL_DATA]
+    facts = desk.connection.execute("SELECT facts::text FROM ops.incident").fetchone()[0]
+    assert "personal_data_purge" in facts
+    assert "Zwaantje" not in facts
+    desk.connection.execute(f"DELETE FROM amazon_pii.{table}")
+    assert look() == []
     assert desk.open_classes() == []
