@@ -7,40 +7,43 @@ Nothing it answers or logs holds a link, an id, a token or an error's text.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import logging
 import signal
 import socket
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
-from http import HTTPStatus
 from typing import Final, Literal, cast
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from include.authorization.status import GOOD, Authorization, Status, read_authorization
 from include.consent.means import Means, make_means
-from include.errors import SellerOrdersError, SettingsError, TransientError, TransportError
+from include.errors import SellerOrdersError, SettingsError, TransportError
+from include.log_context import JsonLines
+from include.notifications.health import UNREACHABLE, read_health
 from include.notifications.links import StartLink, read_link
-from include.notifications.lookout import silent_for
 from include.reconnect.consent_way import ConsentWay
 from include.reconnect.envelope import Envelope
-from include.reconnect.start_page import OWN_FORMS, notice_page, start_page
+from include.reconnect.one_read import OneRead
+from include.reconnect.refusals import REFUSALS
+from include.reconnect.start_page import OWN_FORMS, start_page
 from include.reconnect.visitor import RateLimit, address_of
 from include.reconnect.way_page import way_page
 from include.sellers.registry import DAG_ID_PREFIX, MisconfiguredSeller, Seller, load_sellers
 from include.sellers.seller import Language
 from include.settings import load_consent_settings, load_notification_settings, load_settings
+from include.settings.consent import LogFormat
 from include.warehouse.connection import Connection, connect, warehouse_errors
 
 log = logging.getLogger(__name__)
@@ -50,8 +53,10 @@ WAREHOUSE_TURN_S: Final = 2.0
 # Fewer than the server has threads, so that slow ones leave room for the pages.
 CALLBACKS_AT_ONCE: Final = 8
 CALLBACK_TURN_S: Final = 5.0
+# More than those that may wait for the two of them; beside Airflow's own, where the pages are mounted in its server.
+THREADS: Final = 20
+HEALTH_FOR_S: Final = 1.0
 STATEMENT_TIMEOUT: Final = "2s"
-REFUSALS: Final = {400: "not_amazon", 403: "elsewhere", 429: "too_many"}
 Guard = Literal["public", "signed link", "signed link, own page", "own page", "state and cookie", "signed result"]
 Form = dict[str, str]
 
@@ -66,6 +71,8 @@ class _Site:
         self._now = means.now
         self._way = ConsentWay(means)
         self._limit = RateLimit()
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sellers-pages")
+        self._health = OneRead(HEALTH_FOR_S, most=2)
         self._callback_turns = threading.BoundedSemaphore(CALLBACKS_AT_ONCE)
         self._warehouse_turns = threading.BoundedSemaphore(WAREHOUSE_AT_ONCE)
 
@@ -94,6 +101,8 @@ class _Site:
             return self._way.start(connection, seller, link, language)
 
     def callback(self, request: Request, _: Form) -> Response:
+        if refused := self._way.refuse_impossible(request):
+            return refused
         with self._warehouse() as connection:
             if refused := self._way.refuse_unknown(connection, request):
                 return refused
@@ -107,19 +116,34 @@ class _Site:
             self._callback_turns.release()
 
     def done(self, request: Request, _: Form) -> Response:
+        stop = self._way.stop_of(request)
         with self._warehouse() as connection:
-            return self._way.done(connection, request)
+            return self._way.done(connection, *stop)
 
     def login_page(self, request: Request, _: Form) -> Response:
         return self._way.login_page(request)
 
     def login(self, _: Request, form: Form) -> Response:
+        fields = self._way.login_fields(form)
         with self._warehouse() as connection:
-            return self._way.login(connection, form)
+            return self._way.login(connection, fields, "en" if form.get("lang") == "en" else "de")
 
     def is_too_much(self, request: Request) -> bool:
         """Tell whether an address asks more often than people do."""
         return not self._limit.allows(address_of(request, self._means.consent.trusted_proxies))
+
+    async def answer(self, row: GuardedRoute, request: Request, form: Form) -> Response:
+        """Let a route answer in a thread of ours; who waits for one holds none of the server's around."""
+
+        def answer() -> Response:
+            return row.answer(self, request, form)
+
+        if row.name != "health":
+            return await asyncio.get_running_loop().run_in_executor(self._threads, answer)
+        # Not counted by address, as monitors ask through everybody's proxy; so it is read once a second for all.
+        second = int(self._now().timestamp())
+        told: Response = await self._health.of((second, request.method), answer)
+        return Response(told.body, told.status_code, media_type=told.media_type)
 
     async def form_of(self, request: Request) -> Form:
         """Read a form that one of our own pages sent."""
@@ -128,14 +152,11 @@ class _Site:
     def health(self, _: Request, __: Form) -> Response:
         try:
             with self._warehouse() as connection:
-                silent = silent_for(connection, now_utc=self._now())
+                health = read_health(connection, self._notifications, now_utc=self._now())
         except SellerOrdersError as error:
             log.warning("health: %s", type(error).__name__)
-            return JSONResponse({"status": "warehouse_unreachable"}, 503)
-        ran_s_ago = None if silent is None else max(0, int(silent.total_seconds()))
-        is_ok = silent is not None and silent < timedelta(minutes=self._notifications.silent_after_minutes)
-        answer = {"status": "ok" if is_ok else "silent", "watch_ran_s_ago": ran_s_ago}
-        return JSONResponse(answer, 200 if is_ok else 503)
+            health = UNREACHABLE
+        return JSONResponse(health.facts, health.http_status)
 
     def _seller(self, request: Request) -> tuple[StartLink, Seller]:
         link = read_link(self._notifications, request.path_params["signed"])
@@ -214,19 +235,14 @@ def create_app(means: Means) -> ASGIApp:
             if row.name != "health" and site.is_too_much(request):
                 raise HTTPException(429)
             form = await site.form_of(request) if request.method == "POST" else {}
-            return await run_in_threadpool(row.answer, site, request, form)
+            return await site.answer(row, request, form)
 
         return answer
 
     routes = [Route(row.path, endpoint(row), methods=list(row.methods), name=row.name) for row in ROUTES]
     app = Starlette(
         routes=routes,
-        exception_handlers={
-            HTTPException: _refusal,
-            SettingsError: _unusable_sellers,
-            TransientError: _not_now,
-            500: _defect,
-        },
+        exception_handlers=REFUSALS,
     )
     # A redirect would repeat the address that a stranger's Host header names.
     app.router.redirect_slashes = False
@@ -235,29 +251,6 @@ def create_app(means: Means) -> ASGIApp:
 
 def _language(wanted: str | None, seller: Seller) -> Language:
     return cast("Language", wanted) if wanted in ("de", "en") else seller.language
-
-
-def _refusal(_: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    if status == 404:
-        return HTMLResponse(notice_page("nothing_here"), 404)
-    if status in REFUSALS:
-        return HTMLResponse(way_page(REFUSALS[status], None), status)
-    return PlainTextResponse(HTTPStatus(status).phrase, status, headers=getattr(error, "headers", None))
-
-
-def _unusable_sellers(_: Request, __: Exception) -> Response:
-    log.error("A setting, WAREHOUSE_DSN or the sellers' file is unusable: `python -m include.operations doctor` says.")
-    return HTMLResponse(notice_page("trouble"), 503)
-
-
-def _not_now(_: Request, error: Exception) -> Response:
-    log.warning("A page could not be shown: %s", type(error).__name__)
-    return HTMLResponse(notice_page("trouble"), 503)
-
-
-def _defect(_: Request, __: Exception) -> Response:
-    return HTMLResponse(notice_page("trouble"), 500)
 
 
 def make_server(app: ASGIApp) -> uvicorn.Server:
@@ -278,15 +271,22 @@ def make_server(app: ASGIApp) -> uvicorn.Server:
     )
 
 
+def _start_log(log_format: LogFormat) -> None:
+    lines = logging.StreamHandler()
+    readable = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
+    lines.setFormatter(JsonLines() if log_format == "json" else readable)
+    logging.basicConfig(level=logging.INFO, handlers=[lines])
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM or SIGINT; 2 when a setting is missing or the port cannot be used."""
     parser = argparse.ArgumentParser(prog="python -m include.reconnect.consent_app", description="The sellers' pages.")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default %(default)s)")
     parser.add_argument("--port", type=int, default=8092, help="(default %(default)s)")
     chosen = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
         settings, notifications, consent = load_settings(), load_notification_settings(), load_consent_settings()
+        _start_log(consent.log_format)
         for name, value in (("SECRET_KEY", notifications.secret_key), ("WAREHOUSE_DSN", settings.warehouse_dsn)):
             if not value:
                 raise SettingsError(f"{name} is not set.", remedy="The tasks in Airflow must have the same.")

@@ -6,7 +6,7 @@ What becomes of a consent is decided in `include.consent`; here are the words, t
 from __future__ import annotations
 
 import logging
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import parse_qsl, urlsplit
 
 from itsdangerous import BadData, URLSafeTimedSerializer
@@ -22,6 +22,7 @@ from include.consent.completion import receive
 from include.consent.means import Means
 from include.consent.outcome import Outcome
 from include.errors import OtherBrowserError, StateExpiredError, StateUnknownError
+from include.log_context import of_seller
 from include.notifications.links import StartLink, link_for, start_page_url
 from include.reconnect.start_page import OWN_FORMS
 from include.reconnect.visitor import BrowserCookies, posts_from_own_page
@@ -34,6 +35,8 @@ log = logging.getLogger(__name__)
 DONE_SALT: Final = "done page"
 MOST_FORM_BYTES: Final = 4096
 MOST_STATE: Final = 2000
+# On their way at once, all addresses together.
+MOST_LOGINS: Final = 500
 STOPS_OF_USED: Final = {
     "returned": "working",
     "kept": "working",
@@ -56,7 +59,9 @@ class ConsentWay:
         self._means = means
         self._base_url = means.notifications.public_base_url
         self._cookies = BrowserCookies(self._base_url)
-        self._done = URLSafeTimedSerializer(means.notifications.secret_key, salt=DONE_SALT)
+        self._done = URLSafeTimedSerializer(
+            [*means.notifications.old_secret_keys, means.notifications.secret_key], salt=DONE_SALT
+        )
 
     def is_possible(self, seller: Seller) -> bool:
         """Tell whether there is a button: not for private applications, nor without an application of our own."""
@@ -84,15 +89,20 @@ class ConsentWay:
         self._cookies.give(answer, issued.state, issued.browser)
         return answer
 
+    def refuse_impossible(self, request: Request) -> Response | None:
+        """Answer whoever brings what cannot be a state of ours; None for all others. The warehouse is not asked."""
+        is_possible = consent_state.could_be(request.query_params.get("state", ""))
+        return None if is_possible else self._go_to("unknown_state", "", "")
+
     def refuse_unknown(self, connection: Connection, request: Request) -> Response | None:
         """Answer whoever brings a state that was never issued; None for all others."""
-        language, _ = consent_state.language_of(connection, request.query_params.get("state", "")[:MOST_STATE])
+        language, _ = consent_state.language_of(connection, request.query_params.get("state", ""))
         return None if language else self._go_to("unknown_state", "", "")
 
     def callback(self, connection: Connection, request: Request) -> Response:
         """Take what Amazon brought, as far as it goes, and send on to a page whose address says nothing."""
         query = request.query_params
-        state, code = query.get("state", "")[:MOST_STATE], query.get("spapi_oauth_code", "")[:MOST_STATE]
+        state, code = query.get("state", ""), query.get("spapi_oauth_code", "")[:MOST_STATE]
         browser = self._cookies.take(request, state)
         language, seller_id = consent_state.language_of(connection, state)
         mine = consent_state.of_browser(connection, state, browser)
@@ -117,8 +127,9 @@ class ConsentWay:
         except OtherBrowserError:
             # It is fresh and unused: who brings it here began it a few minutes ago, in the browser next door.
             return self._go_to("other_browser", seller_id, language)
-        result = receive(connection, consent, code, self._means)
-        log.info("consent %s: %s", result.consent_id, result.outcome)
+        with of_seller(consent.seller_id):
+            result = receive(connection, consent, code, self._means)
+            log.info("consent %s: %s", result.consent_id, result.outcome)
         stop = "done_paused" if result.outcome is Outcome.DONE and result.paused else result.outcome.value
         if consent.purpose is Purpose.LOGIN:
             # Anybody can begin in Seller Central's name: what is said must not tell whom we know.
@@ -128,13 +139,21 @@ class ConsentWay:
         self._cookies.drop(answer, state)
         return answer
 
-    def done(self, connection: Connection, request: Request) -> Response:
-        """Show how a way ended; the address is good for ten minutes and for reading only."""
+    def stop_of(self, request: Request) -> tuple[str, str, str]:
+        """Return how a way ended, whose it was and in which language, as we signed it ten minutes ago at most.
+
+        Raises:
+            HTTPException: We did not (404).
+        """
         try:
             payload: Any = self._done.loads(request.path_params["signed"], max_age=int(STATE_LIFE.total_seconds()))
             stop, seller_id, language = payload
         except (BadData, ValueError, TypeError):
             raise HTTPException(404) from None
+        return stop, seller_id, language
+
+    def done(self, connection: Connection, stop: str, seller_id: str, language: str) -> Response:
+        """Show how a way ended; its address is for reading only."""
         seller = self._means.sellers().get(seller_id)
         facts = {"shop": seller.name if seller else "", "app": self._means.notifications.app_name}
         again = ""
@@ -144,12 +163,14 @@ class ConsentWay:
             again = start_page_url(self._means.notifications, link_for(standing, now_utc=self._means.now()))
         copy = again if stop == "other_browser" else ""
         begins_again = stop in (*AGAIN, "unknown_state", "expired_state", "not_confirmed")
-        page = way_page(stop, language or None, facts=facts, go_to=again if begins_again else "", copy=copy)
+        page = way_page(
+            stop, cast("Language | None", language or None), facts=facts, go_to=again if begins_again else "", copy=copy
+        )
         return HTMLResponse(page)
 
     def login_page(self, request: Request) -> Response:
         """Show a form to whoever comes from Seller Central; it is never told whether we know the account."""
-        fields = self._login_fields(dict(request.query_params))
+        fields = self.login_fields(dict(request.query_params))
         language = _language(request)
         page = way_page(
             "login",
@@ -160,10 +181,14 @@ class ConsentWay:
         )
         return HTMLResponse(page, headers={"Content-Security-Policy": OWN_FORMS})
 
-    def login(self, connection: Connection, form: dict[str, str]) -> Response:
-        """Issue a state that is for whichever account comes back, and show the way back to Seller Central."""
-        fields = self._login_fields(form)
-        language: Language = "en" if form.get("lang") == "en" else "de"
+    def login(self, connection: Connection, fields: dict[str, str], language: Language) -> Response:
+        """Issue a state that is for whichever account comes back, and show the way back to Seller Central.
+
+        Raises:
+            HTTPException: More have begun than can be sellers (429): anybody can, and each leaves a row for a day.
+        """
+        if consent_state.count_begun_logins(connection, now_utc=self._means.now()) >= MOST_LOGINS:
+            raise HTTPException(429)
         issued = consent_state.issue(
             connection,
             seller_id="",
@@ -198,7 +223,12 @@ class ConsentWay:
                 raise HTTPException(413)
         return dict(parse_qsl(body.decode("utf-8", "replace")))
 
-    def _login_fields(self, given: dict[str, str]) -> dict[str, str]:
+    def login_fields(self, given: dict[str, str]) -> dict[str, str]:
+        """Return what Seller Central sends along.
+
+        Raises:
+            HTTPException: It was not Seller Central (400).
+        """
         fields = {name: given.get(name, "") for name in ("amazon_callback_uri", "amazon_state", "version")}
         # A Seller Central of one's own is the fake's; it counts on this machine alone.
         is_local = urlsplit(self._base_url).hostname in ("127.0.0.1", "localhost", "::1")

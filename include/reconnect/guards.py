@@ -6,6 +6,7 @@ itself and compares no origin.
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -32,6 +33,11 @@ def _own_page(request: Request) -> None:
 
 
 OWN_PAGE = Depends(_own_page)
+
+
+def who(user: Any) -> str:
+    """Return all that Airflow knows a user by, the role among it where the login holds it; equal for no two of them."""
+    return json.dumps(get_auth_manager().serialize_user(user), sort_keys=True, default=str)
 
 
 def readable_dag_ids(user: Any) -> set[str]:

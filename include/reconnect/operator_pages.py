@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from functools import lru_cache
 from math import ceil
 from pathlib import Path
 from typing import Any, Final
@@ -108,6 +109,7 @@ def _row(overview: Overview, language: str, now_utc: datetime, paused: frozenset
         "mail": f"{_instant(mail.sent_utc)} {mail.kind}, {mail.recipient}" if mail else words["none"],
         "rejected": overview.rejected,
         "bars": (bars := _bars(overview, now_utc)),
+        "counts": ", ".join(str(bar["count"]) for bar in bars),
         "days_with": _path(bars, is_gap=False),
         "days_without": _path(bars, is_gap=True),
     }
@@ -124,14 +126,20 @@ def _catching_up(gap: CatchingUp | None, language: str) -> str:
     )
 
 
+@lru_cache(maxsize=1)
+def _days(today: date) -> list[tuple[date, str]]:
+    days = [today - timedelta(days=DAYS - 1 - number) for number in range(DAYS)]
+    return [(day, day.isoformat()) for day in days]
+
+
 def _bars(overview: Overview, now_utc: datetime) -> list[dict[str, Any]]:
     """One bar a day, a low one where there was no order, so that a gap is seen as a gap."""
-    days = [(now_utc - timedelta(days=DAYS - 1 - number)).date() for number in range(DAYS)]
-    most = max((overview.orders_by_day.get(day, 0) for day in days), default=0) or 1
+    days = _days(now_utc.date())
+    counts = [overview.orders_by_day.get(day, 0) for day, _ in days]
+    most = max(counts, default=0) or 1
     return [
-        {"day": f"{day:%Y-%m-%d}", "count": count, "height": max(1, round(CHART_HEIGHT * count / most))}
-        for day in days
-        for count in [overview.orders_by_day.get(day, 0)]
+        {"day": name, "count": count, "height": max(1, round(CHART_HEIGHT * count / most))}
+        for (_, name), count in zip(days, counts, strict=True)
     ]
 
 

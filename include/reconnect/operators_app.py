@@ -6,19 +6,20 @@ sellers' pages.
 
 from __future__ import annotations
 
+import gzip
 import logging
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from html import escape
 from typing import Any, Final
 from urllib.parse import quote
 
 from fastapi import FastAPI, Form, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from include.authorization import consent_state
 from include.authorization.status import read_authorization, read_authorizations
@@ -26,15 +27,20 @@ from include.clock import utc_now
 from include.consent import completion
 from include.consent.means import Means, make_means
 from include.errors import SellerOrdersError
+from include.log_context import of_seller
+from include.notifications.health import UNREACHABLE, Health, read_health
 from include.notifications.incidents import close_incident, open_incident, open_incidents
 from include.notifications.links import link_for, start_page_url
 from include.notifications.lookout import WATCH
 from include.notifications.meanings import INVITATION
 from include.notifications.outbox import owe
 from include.reconnect import guards
+from include.reconnect.envelope import WithHeaders
+from include.reconnect.one_read import OneRead
 from include.reconnect.operator_pages import ROOT, TEMPLATES, overview_page, seller_page
-from include.reconnect.overview import read_history, read_overviews
-from include.reconnect.seller_list import list_page
+from include.reconnect.overview import Overview, read_history, read_overviews
+from include.reconnect.paused_dags import PausedDags
+from include.reconnect.seller_list import ListPage, list_page
 from include.sellers.registry import DAG_ID_PREFIX, Seller
 from include.sellers.seller import CONNECTION_ID_PREFIX, DAG_TAG
 from include.settings import load_consent_settings, load_notification_settings, load_settings
@@ -43,7 +49,10 @@ from include.warehouse.connection import Connection, connect, warehouse_errors
 log = logging.getLogger(__name__)
 TOKEN: Final = re.compile(r"[!-~]{1,4096}")
 PAGE: Final = re.compile(r"[0-9]{1,4}")
-PAUSED_KNOWN_FOR_S: Final = 15.0
+# How old the list may be; a page of it takes longer to make than Airflow takes to let a reader in.
+READ_FOR_S: Final = 2.0
+ACTED: Final = "seller_orders_acted"
+STATEMENT_TIMEOUT: Final = "2s"
 HEADERS: Final = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self'; frame-ancestors 'self'; "
@@ -56,23 +65,45 @@ HEADERS: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _List:
+    now_utc: datetime
+    paused: frozenset[str]
+    shown: ListPage
+    overviews: Sequence[Overview]
+
+
 class _Page:
     """What the routes answer."""
 
     def __init__(self, means: Means) -> None:
         self._means = means
-        self._paused: tuple[float, frozenset[str]] = (0.0, frozenset())
+        self._paused = PausedDags(lambda: means.airflow.dag_ids(DAG_TAG, paused=True))
+        self._reads = OneRead(READ_FOR_S)
 
-    def sellers(self, user: guards.User, q: str = "", status: str = "", page: str = "1", lang: str = "en") -> Response:
-        readable = guards.readable_dag_ids(user)
+    async def sellers(
+        self, request: Request, user: guards.User, q: str = "", status: str = "", page: str = "1", lang: str = "en"
+    ) -> Response:
+        # Whoever has just changed something sees it; everybody else may be shown what was read a moment ago.
+        acted = ACTED in request.cookies
+        readable = await self._reads.of(guards.who(user), lambda: frozenset(guards.readable_dag_ids(user)))
+        # Nothing else decides what is on a page: those who may read the same DAGs may see the same one.
+        asked_for = (readable, q[:80], status[:40], int(page) if PAGE.fullmatch(page) else 1)
+        read = await self._reads.of(asked_for, lambda: self._list(*asked_for), anew=acted)
+        language = _language(lang)
+        key = (asked_for, read.now_utc, language)
+        packed = await self._reads.of(key, lambda: _packed(read, language), anew=acted)
+        if "gzip" not in request.headers.get("accept-encoding", ""):
+            return HTMLResponse(gzip.decompress(packed))
+        return HTMLResponse(packed, headers={"Content-Encoding": "gzip", "Vary": "Accept-Encoding"})
+
+    def _list(self, readable: frozenset[str], query: str, status: str, number: int) -> _List:
         sellers = {seller_id: s for seller_id, s in self._means.sellers().items() if s.dag_id in readable}
-        now_utc, paused = self._means.now(), self._paused_dags()
-        number = int(page) if PAGE.fullmatch(page) else 1
+        now_utc, paused = self._means.now(), self._paused.now()
         with self._warehouse() as connection:
             standings = read_authorizations(connection)
-            shown = list_page(sellers, standings, paused=paused, query=q[:80], status=status[:40], number=number)
-            overviews = read_overviews(connection, shown.sellers, now_utc=now_utc)
-        return HTMLResponse(overview_page(overviews, _language(lang), now_utc=now_utc, paused=paused, shown=shown))
+            shown = list_page(sellers, standings, paused=paused, query=query, status=status, number=number)
+            return _List(now_utc, paused, shown, read_overviews(connection, shown.sellers, standings, now_utc=now_utc))
 
     def seller(self, dag_id: str, user: guards.User, lang: str = "en") -> Response:
         seller = self._means.sellers().get(dag_id.removeprefix(DAG_ID_PREFIX))
@@ -81,7 +112,8 @@ class _Page:
             return HTMLResponse(seller_page(None, _language(lang), now_utc=now_utc))
         may_act = guards.may_act(user, seller.connection_id)
         with self._warehouse() as connection:
-            (overview,) = read_overviews(connection, {seller.seller_id: seller}, now_utc=now_utc)
+            standings = {seller.seller_id: read_authorization(connection, seller.seller_id)}
+            (overview,) = read_overviews(connection, {seller.seller_id: seller}, standings, now_utc=now_utc)
             history = read_history(connection, seller.seller_id, in_full=may_act)
             waiting = [one for one in consent_state.waiting(connection) if one.seller_id == seller.seller_id]
             link = self._link(connection, seller) if may_act else ""
@@ -89,7 +121,7 @@ class _Page:
             overview,
             _language(lang),
             now_utc=now_utc,
-            paused=self._paused_dags(),
+            paused=self._paused.now(),
             history=history,
             waiting=waiting if may_act else (),
             may_act=may_act,
@@ -120,9 +152,9 @@ class _Page:
         token = refresh_token.strip()
         if seller.authorization != "private" or not TOKEN.fullmatch(token):
             raise HTTPException(409, "Only a private application's token is pasted, and it is plain text.")
-        with self._warehouse() as connection:
+        with of_seller(seller.seller_id), self._warehouse() as connection:
             result = completion.keep_pasted(connection, seller, token, self._means, started_by=guards.name_of(user))
-        log.info("consent %s: %s", result.consent_id, result.outcome)
+            log.info("consent %s: %s", result.consent_id, result.outcome)
         return self._back(seller, lang)
 
     def confirm(self, connection_id: str, consent_id: int, user: guards.User, lang: str = "en") -> Response:
@@ -138,6 +170,20 @@ class _Page:
             self._require_waiting(connection, seller, consent_id)
             completion.discard(connection, consent_id, self._means, by=guards.name_of(user))
         return self._back(seller, lang)
+
+    async def health(self) -> Response:
+        # Anybody may ask, and a crowd costs one connection.
+        health: Health = await self._reads.of("health", self._look_at_health)
+        return JSONResponse(health.facts, health.http_status)
+
+    def _look_at_health(self) -> Health:
+        try:
+            with self._warehouse() as connection:
+                connection.execute(f"SET statement_timeout = '{STATEMENT_TIMEOUT}'")
+                return read_health(connection, self._means.notifications, now_utc=self._means.now())
+        except SellerOrdersError as error:
+            log.warning("health: %s", type(error).__name__)
+            return UNREACHABLE
 
     def style(self) -> Response:
         return Response((TEMPLATES / "style.css").read_bytes(), media_type="text/css")
@@ -162,23 +208,16 @@ class _Page:
         return start_page_url(self._means.notifications, link)
 
     def _back(self, seller: Seller, lang: str) -> Response:
-        return RedirectResponse(f"{ROOT}/seller/{seller.dag_id}?lang={_language(lang)}", 303)
+        answer = RedirectResponse(f"{ROOT}/seller/{seller.dag_id}?lang={_language(lang)}", 303)
+        # In the browser, because another process of the server may answer its next request.
+        answer.set_cookie(ACTED, "1", max_age=int(2 * READ_FOR_S), path=ROOT, httponly=True, samesite="lax")
+        return answer
 
     def _send_soon(self, run_id: str) -> None:
         try:
             self._means.airflow.start_run(WATCH, run_id)
         except SellerOrdersError as trouble:
             log.warning("What is owed goes out with the next watch: %s", trouble)
-
-    def _paused_dags(self) -> frozenset[str]:
-        asked_s, known = self._paused
-        if time.monotonic() - asked_s > PAUSED_KNOWN_FOR_S or not asked_s:
-            try:
-                known = frozenset(self._means.airflow.dag_ids(DAG_TAG, paused=True))
-            except SellerOrdersError as trouble:
-                log.warning("Which DAGs are paused cannot be told: %s", trouble)
-            self._paused = (time.monotonic(), known)
-        return known
 
     @contextmanager
     def _warehouse(self) -> Iterator[Connection]:
@@ -200,7 +239,7 @@ class OperatorRoute:
     method: str
     path: str
     guards: tuple[Any, ...]
-    answer: Callable[[_Page], Callable[..., Response]]
+    answer: Callable[[_Page], Callable[..., Response | Awaitable[Response]]]
 
 
 ACTS: Final = (guards.OWN_PAGE, guards.MAY_ACT)
@@ -212,6 +251,7 @@ ROUTES: Final = (
     OperatorRoute("POST", "/paste/{connection_id}", ACTS, lambda page: page.paste),
     OperatorRoute("POST", "/confirm/{connection_id}/{consent_id}", ACTS, lambda page: page.confirm),
     OperatorRoute("POST", "/discard/{connection_id}/{consent_id}", ACTS, lambda page: page.discard),
+    OperatorRoute("GET", "/health", (), lambda page: page.health),
     OperatorRoute("GET", "/style.css", (), lambda page: page.style),
     OperatorRoute("GET", "/page.js", (), lambda page: page.script),
 )
@@ -228,11 +268,7 @@ def create_app(means: Means | None = None) -> FastAPI:
             row.path, row.answer(page), methods=[row.method], dependencies=list(row.guards), response_model=None
         )
 
-    @app.middleware("http")
-    async def with_headers(request: Request, call_next: Callable[..., Any]) -> Response:
-        answer: Response = await call_next(request)
-        answer.headers.update(HEADERS)
-        return answer
+    app.add_middleware(WithHeaders, headers=HEADERS)
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> Response:
@@ -252,6 +288,11 @@ def create_app(means: Means | None = None) -> FastAPI:
         return HTMLResponse("<p>503: the warehouse or a setting is in the way; the log says more.</p>", 503)
 
     return app
+
+
+def _packed(read: _List, language: str) -> bytes:
+    page = overview_page(read.overviews, language, now_utc=read.now_utc, paused=read.paused, shown=read.shown)
+    return gzip.compress(page.encode(), compresslevel=5)
 
 
 def _language(wanted: str) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from include.authorization.status import Authorization, read_authorizations
+from include.authorization.status import Authorization
 from include.sellers.registry import Seller
 from include.warehouse.connection import Connection
 
@@ -72,16 +71,18 @@ class Event:
     details: str
 
 
-def read_overviews(connection: Connection, sellers: Mapping[str, Seller], *, now_utc: datetime) -> list[Overview]:
+def read_overviews(
+    connection: Connection, sellers: Mapping[str, Seller], standings: Mapping[str, Authorization], *, now_utc: datetime
+) -> list[Overview]:
     """Return one overview a seller, in their order.
 
     Args:
         connection: The warehouse.
         sellers: Whom to look at, by id.
+        standings: How their authorizations stand, by id.
         now_utc: The present.
     """
     ids = list(sellers)
-    standings = read_authorizations(connection)
     through: dict[str, Any] = _pairs(
         connection, "SELECT seller_id, complete_through_utc FROM ops.watermark WHERE seller_id = ANY(%s)", ids
     )
@@ -124,15 +125,13 @@ def read_history(connection: Connection, seller_id: str, *, in_full: bool) -> li
 
 
 def _orders_by_day(connection: Connection, ids: list[str], since_utc: datetime) -> dict[str, dict[date, int]]:
-    days: dict[str, dict[date, int]] = defaultdict(dict)
     rows = connection.execute(
-        "SELECT seller_id, (created_utc AT TIME ZONE 'UTC')::date, count(*) FROM amazon.orders"
-        " WHERE seller_id = ANY(%s) AND created_utc >= %s GROUP BY 1, 2",
+        "SELECT seller_id, array_agg(day), array_agg(orders) FROM ("
+        " SELECT seller_id, (created_utc AT TIME ZONE 'UTC')::date AS day, count(*) AS orders FROM amazon.orders"
+        " WHERE seller_id = ANY(%s) AND created_utc >= %s GROUP BY 1, 2) AS a_day GROUP BY 1",
         (ids, since_utc),
     )
-    for seller_id, day, count in rows.fetchall():
-        days[str(seller_id)][day] = count  # type: ignore[index, assignment]
-    return days
+    return {str(seller_id): dict(zip(*lists, strict=True)) for seller_id, *lists in rows.fetchall()}
 
 
 def _last_mails(connection: Connection, ids: list[str]) -> dict[str, Mail]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import dataclasses
 import hashlib
+import json
 import logging
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -14,15 +16,18 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 import requests
 from itsdangerous import URLSafeSerializer
 
+from include.authorization import consent_state
 from include.authorization.status import Status
 from include.local_stack.ports import free_port
 from include.local_stack.waiting import wait_until
+from include.notifications.health import Health
 from include.notifications.links import SALT
 from include.notifications.lookout import beat
 from include.reconnect import consent_app, envelope
@@ -332,7 +337,7 @@ def test_a_warehouse_that_thinks_too_long_is_not_waited_for(site: Site, warehous
         warehouse.execute("LOCK TABLE ops.seller_authorization, ops.heartbeat")
         began = time.monotonic()
         assert "So steht es" not in site.shop().page.text
-        assert site.ask("/health").json == {"status": "warehouse_unreachable"}
+        assert site.ask("/health").json == UNREACHABLE
         assert time.monotonic() - began < 15
     assert "So steht es" in site.shop().page.text
 
@@ -342,14 +347,16 @@ def test_a_crowd_gets_no_more_than_a_few_of_the_warehouses_connections(site: Sit
     # Nobody leaves before as many have come as may be in at once.
     full_house = threading.Barrier(consent_app.WAREHOUSE_AT_ONCE)
 
-    def slow_and_counting(*_: object, **__: object) -> None:
+    def slow_and_counting(*_: object) -> tuple[str, str]:
         asking.append(1)
         seen.append(len(asking))
         full_house.wait(timeout=10)
         asking.pop()
+        return "", ""
 
-    monkeypatch.setattr(consent_app, "silent_for", slow_and_counting)
-    crowd = [threading.Thread(target=site.ask, args=("/health",)) for _ in range(16)]
+    monkeypatch.setattr(consent_state, "language_of", slow_and_counting)
+    states = [f"/callback?state={secrets.token_urlsafe(32)}" for _ in range(16)]
+    crowd = [threading.Thread(target=site.ask, args=(state,)) for state in states]
     for one in crowd:
         one.start()
     for one in crowd:
@@ -358,25 +365,67 @@ def test_a_crowd_gets_no_more_than_a_few_of_the_warehouses_connections(site: Sit
     assert 2 <= max(seen) <= consent_app.WAREHOUSE_AT_ONCE
 
 
+UNREACHABLE = {
+    "status": "warehouse_unreachable",
+    "warehouse": "unreachable",
+    "migrations": "unknown",
+    "watch_ran_s_ago": None,
+}
+ALL_IS_WELL = {"status": "ok", "warehouse": "reachable", "migrations": "current", "watch_ran_s_ago": 0}
+
+
+def test_health_is_read_once_for_a_crowd_of_monitors(site: Site, monkeypatch: pytest.MonkeyPatch):
+    reads = []
+    monkeypatch.setattr(consent_app, "read_health", lambda *_, **__: reads.append(1) or Health("silent", True))
+    crowd = [threading.Thread(target=site.ask, args=("/health",)) for _ in range(16)]
+    for one in crowd:
+        one.start()
+    for one in crowd:
+        one.join()
+    assert {answer.status for answer in site.answers} == {503}
+    assert {answer.json["status"] for answer in site.answers} == {"silent"}
+    # All within a second, else once more.
+    assert len(reads) <= 2
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/callback", 303),
+        ("/callback?state=x&spapi_oauth_code=y&selling_partner_id=z", 303),
+        (f"/callback?state={'A' * 44}", 303),
+        ("/callback?state=%FF%00", 303),
+        ("/done/forged", 404),
+    ],
+)
+def test_what_cannot_be_ours_is_refused_without_the_warehouse(serve: Serve, dead_dsn: str, path: str, status: int):
+    assert serve(dead_dsn).ask(path).status == status
+
+
+def test_a_form_that_cannot_be_seller_centrals_is_refused_without_the_warehouse(serve: Serve, dead_dsn: str):
+    body = "amazon_callback_uri=https://evil.example/&amazon_state=x"
+    assert serve(dead_dsn).ask("/login", "POST", {"Sec-Fetch-Site": "same-origin"}, body).status == 400
+
+
 def test_health_tells_when_the_watch_last_ran(site: Site, warehouse: Connection):
     answer = site.ask("/health")
-    assert (answer.status, answer.json) == (503, {"status": "silent", "watch_ran_s_ago": None})
+    assert (answer.status, answer.json) == (503, {**ALL_IS_WELL, "status": "silent", "watch_ran_s_ago": None})
     beat(warehouse, now_utc=site.clock())
     site.clock.advance(minutes=44, seconds=59)
     answer = site.ask("/health")
-    assert (answer.status, answer.json) == (200, {"status": "ok", "watch_ran_s_ago": 44 * 60 + 59})
+    assert (answer.status, answer.json) == (200, {**ALL_IS_WELL, "watch_ran_s_ago": 44 * 60 + 59})
     site.clock.advance(seconds=1)
     answer = site.ask("/health")
-    assert (answer.status, answer.json) == (503, {"status": "silent", "watch_ran_s_ago": 45 * 60})
+    assert (answer.status, answer.json) == (503, {**ALL_IS_WELL, "status": "silent", "watch_ran_s_ago": 45 * 60})
 
 
 def test_health_forgives_a_clock_that_runs_behind(site: Site, warehouse: Connection):
     beat(warehouse, now_utc=site.clock())
     site.clock.advance(seconds=-20)
-    assert site.ask("/health").json == {"status": "ok", "watch_ran_s_ago": 0}
+    assert site.ask("/health").json == ALL_IS_WELL
 
 
-@pytest.mark.parametrize("spoil", ["dead", "no address", "wrong password", "not migrated"])
+@pytest.mark.parametrize("spoil", ["dead", "no address", "wrong password"])
 def test_health_says_no_more_than_that_the_warehouse_is_out_of_reach(
     serve: Serve, dead_dsn: str, shared_warehouse: str, spoil: str
 ):
@@ -384,10 +433,25 @@ def test_health_says_no_more_than_that_the_warehouse_is_out_of_reach(
         "dead": dead_dsn,
         "no address": "planted-pass-Xk93",
         "wrong password": shared_warehouse.replace("loader:loader@", "loader:planted-pass-Xk93@"),
-        "not migrated": shared_warehouse.replace("/warehouse", "/postgres"),
     }[spoil]
     answer = serve(dsn).ask("/health")
-    assert (answer.status, answer.json) == (503, {"status": "warehouse_unreachable"})
+    assert (answer.status, answer.json) == (503, UNREACHABLE)
+
+
+def test_health_tells_a_warehouse_that_was_not_brought_to_this_version(
+    serve: Serve, shared_warehouse: str, site: Site, warehouse: Connection
+):
+    empty = serve(shared_warehouse.replace("/warehouse", "/postgres")).ask("/health")
+    behind = {"status": "migrations_missing", "warehouse": "reachable", "migrations": "missing"}
+    assert (empty.status, empty.json) == (503, {**behind, "watch_ran_s_ago": None})
+    beat(warehouse, now_utc=site.clock())
+    (newest,) = warehouse.execute("SELECT version_num FROM ops.alembic_version").fetchone()
+    warehouse.execute("UPDATE ops.alembic_version SET version_num = '0001'")
+    try:
+        older = site.ask("/health")
+    finally:
+        warehouse.execute("UPDATE ops.alembic_version SET version_num = %s", (newest,))
+    assert (older.status, older.json) == (503, {**behind, "watch_ran_s_ago": 0})
 
 
 def test_the_log_names_method_route_and_status_and_nothing_else(
@@ -447,9 +511,12 @@ def _environment(**changes: str) -> dict[str, str]:
 
 
 @pytest.mark.slow
-def test_the_program_serves_until_it_is_told_to_end(project_root: Path, warehouse_dsn: str, site: Site, tmp_path: Path):
+@pytest.mark.parametrize("log_format", ["", "json"])
+def test_the_program_serves_until_it_is_told_to_end(
+    project_root: Path, warehouse_dsn: str, site: Site, tmp_path: Path, log_format: str
+):
     port, log_file = free_port(), tmp_path / "log"
-    environment = _environment(WAREHOUSE_DSN=warehouse_dsn, SELLERS_FILE=str(site.sellers_file))
+    environment = _environment(WAREHOUSE_DSN=warehouse_dsn, SELLERS_FILE=str(site.sellers_file), LOG_FORMAT=log_format)
     with log_file.open("w") as log:
         program = subprocess.Popen(
             [sys.executable, "-m", "include.reconnect.consent_app", "--host", "127.0.0.1", "--port", str(port)],
@@ -471,6 +538,10 @@ def test_the_program_serves_until_it_is_told_to_end(project_root: Path, warehous
     assert "Acme Kerzen" in page.text
     assert "Server" not in page.headers
     told = log_file.read_text()
+    if log_format == "json":
+        lines = [json.loads(line) for line in told.splitlines()]
+        assert [line["event"] for line in lines][-2:] == ["GET health 503", "GET shop 200"]
+        assert all(datetime.fromisoformat(line["timestamp"]).tzinfo and line["level"] for line in lines)
     assert f"answer on port {port} of 127.0.0.1" in told
     assert "GET health 503" in told
     assert "GET shop 200" in told

@@ -18,6 +18,7 @@ from include.consent import means as means_module
 from include.errors import TransportError
 from include.fake_amazon.server import RunningFake, serve_in_thread
 from include.local_stack.waiting import wait_until
+from include.reconnect import consent_way
 from include.reconnect.visitor import BURST, RateLimit
 from include.settings import ConsentSettings
 from include.warehouse.connection import Connection
@@ -447,3 +448,15 @@ def test_all_addresses_of_one_household_are_one_visitor():
     allowed = sum(limit.allows(f"2001:db8:1:2::{number:x}") for number in range(1, 200))
     assert allowed == BURST
     assert limit.allows("2001:db8:1:3::1")
+
+
+def test_no_more_begin_in_seller_centrals_name_than_can_be_sellers(seller: Seller, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(consent_way, "MOST_LOGINS", 3)
+    query = urlencode({"amazon_callback_uri": GOOD, "amazon_state": "theirs"})
+    told = [seller.site.ask("/login", "POST", OWN, query).status for _ in range(5)]
+    assert told == [200, 200, 200, 429, 429]
+    assert seller.warehouse.execute("SELECT count(*) FROM ops.consent").fetchone() == (3,)
+    assert "Mit Amazon verbinden" in seller.open_link().page.text
+    assert seller.start().status == 200
+    seller.site.clock.advance(minutes=10)
+    assert seller.site.ask("/login", "POST", OWN, query).status == 200

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from statistics import median
 
@@ -12,6 +13,7 @@ import yaml
 
 from include.authorization import consent_state
 from include.authorization.status import read_authorization, read_authorizations, record_authorized, record_good
+from include.notifications.lookout import beat
 from include.sellers.registry import load_sellers
 from include.warehouse.connection import Connection
 from tests.include.reconnect.conftest import ROLES
@@ -83,6 +85,7 @@ ANSWERS = {
     ("POST", "/paste/{connection_id}"): (401, 403, 403, 409, 409),
     ("POST", "/confirm/{connection_id}/{consent_id}"): (401, 403, 403, 404, 404),
     ("POST", "/discard/{connection_id}/{consent_id}"): (401, 403, 403, 404, 404),
+    ("GET", "/health"): (503, 503, 503, 503, 503),
     ("GET", "/style.css"): (200, 200, 200, 200, 200),
     ("GET", "/page.js"): (200, 200, 200, 200, 200),
 }
@@ -124,6 +127,28 @@ def test_whoever_is_not_signed_in_is_sent_to_sign_in_and_back_here(ask):
 def test_a_form_of_another_site_is_refused_whoever_is_signed_in(ask, acme, warehouse, headers):
     assert ask("admin", "/invite/amazon_seller_acme", "POST", headers).status_code == 403
     assert warehouse.execute("SELECT count(*) FROM ops.outbox").fetchone() == (0,)
+
+
+def test_health_tells_anybody_how_warehouse_and_watch_are_and_nothing_of_any_seller(ask, acme, warehouse):
+    known = {"warehouse": "reachable", "migrations": "current"}
+    silent = ask("anonymous", "/health")
+    assert (silent.status_code, silent.json()) == (503, {"status": "silent", **known, "watch_ran_s_ago": None})
+    beat(warehouse, now_utc=datetime.now(UTC) - timedelta(minutes=3))
+    assert ask("anonymous", "/health").json() == silent.json(), "a crowd is told what was seen a moment ago"
+
+
+def test_health_is_well_once_the_watch_ran(ask, warehouse):
+    beat(warehouse, now_utc=datetime.now(UTC) - timedelta(minutes=3))
+    well = ask("anonymous", "/health")
+    assert (well.status_code, well.json()["status"]) == (200, "ok")
+    assert 180 <= well.json()["watch_ran_s_ago"] < 240
+
+
+def test_health_waits_for_no_lock_and_says_that_the_warehouse_does_not_answer(ask, warehouse):
+    with warehouse.transaction():
+        warehouse.execute("LOCK TABLE ops.heartbeat")
+        away = ask("anonymous", "/health")
+    assert (away.status_code, away.json()["status"]) == (503, "warehouse_unreachable")
 
 
 def test_a_connection_that_is_no_sellers_is_not_found(ask):
@@ -315,8 +340,9 @@ def test_a_thousand_sellers_are_shown_quickly(warehouse, tmp_path):
     seconds = []
     for _ in range(5):
         begun = time.perf_counter()
-        shown = list_page(sellers, read_authorizations(warehouse))
-        overviews = read_overviews(warehouse, shown.sellers, now_utc=NOW)
+        standings = read_authorizations(warehouse)
+        shown = list_page(sellers, standings)
+        overviews = read_overviews(warehouse, shown.sellers, standings, now_utc=NOW)
         page = overview_page(overviews, "de", now_utc=NOW, shown=shown)
         seconds.append(time.perf_counter() - begun)
     assert page.count("<tr>") == 101
@@ -355,14 +381,103 @@ def test_a_gap_that_is_being_closed_says_by_when(acme, warehouse):
     )
     entry = acme
     shown = ListPage({"acme": entry})
-    (overview,) = read_overviews(warehouse, {"acme": entry}, now_utc=NOW)
+    (overview,) = read_overviews(warehouse, {"acme": entry}, read_authorizations(warehouse), now_utc=NOW)
     german = "etwa 10.000 Bestellungen, Summen bis etwa"
     assert german in overview_page([overview], "de", now_utc=NOW, shown=shown)
     assert german in seller_page(overview, "de", now_utc=NOW)
     warehouse.execute("UPDATE ops.catch_up SET totals_utc = %s", (NOW,))
-    (overview,) = read_overviews(warehouse, {"acme": entry}, now_utc=NOW)
+    (overview,) = read_overviews(warehouse, {"acme": entry}, read_authorizations(warehouse), now_utc=NOW)
     page = overview_page([overview], "en", now_utc=NOW, shown=shown)
     assert "about 10,000 orders, everything by about" in page
     warehouse.execute("UPDATE ops.catch_up SET detail_utc = %s", (NOW,))
-    (overview,) = read_overviews(warehouse, {"acme": entry}, now_utc=NOW)
+    (overview,) = read_overviews(warehouse, {"acme": entry}, read_authorizations(warehouse), now_utc=NOW)
     assert "Catching up" not in overview_page([overview], "en", now_utc=NOW, shown=shown)
+
+
+@pytest.fixture
+def kept_for_long(monkeypatch):
+    """What was read for the list is shown again for as long as a test takes."""
+    from include.reconnect import operators_app
+
+    monkeypatch.setattr(operators_app, "READ_FOR_S", 600.0)
+
+
+@pytest.fixture
+def may_read(monkeypatch, api):
+    """Which sellers' DAGs each role may read, to be changed by a test."""
+    from airflow.api_fastapi.app import get_auth_manager
+
+    known = {role: {f"amazon_orders__{entry['id']}" for entry in SELLERS} for role in ROLES}
+
+    def ids(*_, user, **__):
+        return known[user.role.lower()]
+
+    monkeypatch.setattr(type(get_auth_manager()), "get_authorized_dag_ids", ids)
+    return known
+
+
+def _lapse(warehouse):
+    warehouse.execute("UPDATE ops.seller_authorization SET status = 'reauthorization_required'")
+
+
+def test_what_was_read_a_moment_ago_is_shown_again_and_whoever_acts_sees_at_once(
+    kept_for_long, may_read, ask, acme, warehouse, api
+):
+    client, _ = api
+    client.cookies.clear()
+    assert "Expires in 12 days" in ask("op", "/").text
+    _lapse(warehouse)
+    assert "Expires in 12 days" in ask("op", "/").text
+    answer = ask("op", "/invite/amazon_seller_newcomer", "POST", OWN)
+    assert "Expires in 12 days" not in ask("op", "/").text
+    cookie = answer.headers["set-cookie"]
+    assert all(word in cookie for word in ("HttpOnly", "SameSite=lax", "Path=/seller-orders"))
+    client.cookies.clear()
+    # What the operator saw, the others see too.
+    assert "Expires in 12 days" not in ask("viewer", "/").text
+
+
+def test_what_was_read_a_moment_ago_is_soon_read_anew(may_read, ask, acme, warehouse, api, monkeypatch):
+    from include.local_stack.waiting import wait_until
+
+    api[0].cookies.clear()
+    assert "Expires in 12 days" in ask("op", "/").text
+    _lapse(warehouse)
+    assert wait_until(lambda: "Expires in 12 days" not in ask("op", "/").text, 10)
+
+
+@pytest.mark.parametrize("first", ["admin", "viewer"])
+def test_a_viewer_never_gets_a_page_that_was_made_for_somebody_who_may_read_more(
+    kept_for_long, may_read, ask, acme, api, first
+):
+    api[0].cookies.clear()
+    may_read["viewer"] = {"amazon_orders__newcomer"}
+    ask(first, "/")
+    viewer, admin = ask("viewer", "/").text, ask("admin", "/").text
+    assert ("Kerzen" in viewer, "Newcomer" in viewer) == (False, True)
+    assert ("Kerzen" in admin, "Newcomer" in admin) == (True, True)
+
+
+def test_a_seller_that_came_into_the_file_today_needs_no_restart(may_read, ask, api, tmp_path):
+    api[0].cookies.clear()
+    may_read["op"] = {"amazon_orders__late"}
+    assert "Late Shop" not in ask("op", "/").text
+    entries = [*SELLERS, {**ENTRY, "id": "late", "name": "Late Shop"}]
+    (tmp_path / "sellers.yaml").write_text(yaml.safe_dump({"sellers": entries}), encoding="utf-8")
+    assert "Late Shop" in ask("op", "/?q=late").text
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "identity"])
+def test_the_list_is_packed_for_whoever_can_unpack_it(may_read, ask, acme, encoding):
+    answer = ask("op", "/", headers={"Accept-Encoding": encoding})
+    assert answer.headers.get("content-encoding", "identity") == encoding
+    assert answer.text.endswith("</html>")
+
+
+def test_fifty_at_once_are_answered_although_airflow_itself_does_not_answer(may_read, ask, acme, api):
+    """Each would hold a thread of the server that Airflow's answer needs, did it wait for it."""
+    begun = time.monotonic()
+    with ThreadPoolExecutor(50) as crowd:
+        codes = list(crowd.map(lambda number: ask("op", f"/?page={number % 10}").status_code, range(50)))
+    assert codes == [200] * 50
+    assert time.monotonic() - begun < 20
