@@ -8,9 +8,10 @@
 | State | `ops.extraction_window` and `ops.watermark`; a run that fails loses nothing, the next one goes on |
 | Again | trigger with `from_utc` and `to_utc`: reads a past stretch again, the watermark stays |
 
-A large gap is worked through slice by slice: `extract_orders` gives its worker back while Amazon's quota fills
-(*up for reschedule*, the log says until when), `load_orders` loads what is complete, and while there is more
-`next_run` starts the next run. After a failure `notify_reconnect` tells the one who can act.
+A large gap is worked through slice by slice: `extract_orders` gives its worker back while Amazon's quota fills or
+Amazon fails (*up for reschedule*, the log says until when), `load_orders` loads what is complete, and while there is
+more `next_run` starts the next run; else `extract_orders` has it skipped. After a failure `notify_reconnect` tells the
+one who can act.
 
 **When a task is red**
 
@@ -34,7 +35,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, get_parsing_context
 
 from include.orchestration import dag_parts
-from include.orchestration.next_run import NextRun
+from include.orchestration.next_run import Extraction, NextRun
 from include.orchestration.stretch_params import stretch_params
 from include.sellers.registry import DAG_ID_PREFIX, MisconfiguredSeller, Seller, load_sellers
 from include.settings import Settings, load_settings
@@ -55,7 +56,7 @@ def orders_dag(entry: Seller | MisconfiguredSeller, settings: Settings) -> DAG:
         tags=dag_parts.tags(entry),
         doc_md=dag_parts.page(entry, settings, __doc__ or ""),
         params=stretch_params(),
-        default_args=dag_parts.task_defaults(),
+        default_args=dag_parts.task_defaults(settings),
     ) as dag:
 
         def validate_authorization() -> dict[str, Any]:
@@ -88,7 +89,8 @@ def orders_dag(entry: Seller | MisconfiguredSeller, settings: Settings) -> DAG:
 
         complete = EmptyOperator(task_id="complete")
 
-        validate, extract = dag_parts.step(validate_authorization), dag_parts.step(extract_orders)
+        validate = dag_parts.step(validate_authorization)
+        extract = dag_parts.step(extract_orders, Extraction, next_run_task_id="next_run")
         load = dag_parts.step(load_orders, outlets=[orders])
         next_run = NextRun(task_id="next_run", dag_id=entry.dag_id, extract_task_id=extract.task_id)
         steps = [validate, extract, load]

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from include.local_stack.aws import SECRETS_BACKEND
 from include.local_stack.passwords import Passwords
 from include.settings import PROJECT_ROOT, StackSettings
 
@@ -23,6 +24,10 @@ PROCESSES = {
     SCHEDULER: (*AIRFLOW, "scheduler", "--skip-serve-logs"),
 }
 UI_USER = "admin"
+# Airflow's folder of DAGs, which notices an edit of sellers.yaml too.
+DAG_BUNDLES = json.dumps(
+    [{"name": "dags-folder", "classpath": "include.orchestration.dag_folder.DagFolder", "kwargs": {}}]
+)
 
 
 def airflow_environment(
@@ -47,13 +52,14 @@ def airflow_environment(
     }
     return {
         **kept,
+        **(SECRETS_BACKEND if settings.aws else {}),
         "PYTHONUNBUFFERED": "1",
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT_ROOT / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT_ROOT / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-        "AIRFLOW__CORE__PARALLELISM": "8",  # 32, the default, is 32 idle processes
+        "AIRFLOW__CORE__PARALLELISM": "12",  # 32, the default, is 32 processes; at 8 slots wait for the scheduler
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
         "AIRFLOW__CORE__FERNET_KEY": passwords.fernet_key,
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{UI_USER}:admin",
@@ -66,11 +72,12 @@ def airflow_environment(
         "AIRFLOW__API__SECRET_KEY": passwords.api_secret_key,
         "AIRFLOW__API_AUTH__JWT_SECRET": passwords.jwt_secret,
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",  # 1 s, the default, is a second lost at every task
-        "AIRFLOW__SCHEDULER__MAX_TIS_PER_QUERY": "64",  # at 16, the default, eight slots wait for the scheduler
-        "AIRFLOW__SCHEDULER__MAX_DAGRUNS_PER_LOOP_TO_SCHEDULE": "50",  # at 20 a thousand sellers' runs queue up
+        "AIRFLOW__SCHEDULER__MAX_TIS_PER_QUERY": "64",  # at 16, the default, slots wait for the scheduler
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "30",  # at 5, a busy laptop loses tasks as they start
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",  # at 5, the default, half of all task slots hang 5 s
+        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": DAG_BUNDLES,
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",  # at 300 an edit of sellers.yaml shows after five minutes
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",  # at 30 a thousand DAGs keep a processor busy
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",  # there is one DAG file
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
     }

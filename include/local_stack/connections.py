@@ -8,32 +8,51 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from include.airflow_gateway.gateway import AirflowGateway
 from include.fake_amazon.client import FakeAmazonClient
 from include.sellers.registry import Seller
+from include.sellers.seller import CONNECTION_ID_PREFIX
 
 APPLICATION_CONNECTION_ID = "amazon_application"
 MAIL_CONNECTION_ID = "smtp_default"
+
+
+class ConnectionStore(Protocol):
+    """Where Connections are kept: Airflow's own store, or another that its secrets backend reads."""
+
+    def has_connection(self, connection_id: str) -> bool:
+        """Tell whether it is there."""
+
+    def create_connection(self, connection: dict[str, Any]) -> None:
+        """Make it: `connection_id`, `conn_type` and the fields of Airflow's API, `extra` as JSON text."""
+
+    def connection_ids(self, beginning: str) -> set[str]:
+        """Return the ids of those that begin like this."""
+
+    def create_connections(self, connections: Sequence[dict[str, Any]]) -> None:
+        """Make many, none of which is there."""
 
 
 def connected(airflow: AirflowGateway, sellers: Sequence[Seller]) -> list[Seller]:
     """Return the sellers whose Connection is there, none where the application's is not."""
     if not airflow.has_connection(APPLICATION_CONNECTION_ID):
         return []
-    return [seller for seller in sellers if airflow.has_connection(seller.connection_id)]
+    there = airflow.connection_ids(CONNECTION_ID_PREFIX)
+    return [seller for seller in sellers if seller.connection_id in there]
 
 
-def create_absent_connections(airflow: AirflowGateway, amazon: FakeAmazonClient, sellers: Sequence[Seller]) -> None:
-    """Make the Connections that Airflow does not hold yet; a seller Amazon does not know opens a shop there first."""
-    if not airflow.has_connection(APPLICATION_CONNECTION_ID):
-        airflow.create_connection(_application(amazon))
+def create_absent_connections(store: ConnectionStore, amazon: FakeAmazonClient, sellers: Sequence[Seller]) -> None:
+    """Make the Connections that are not there yet; a seller Amazon does not know opens a shop there first."""
+    if not store.has_connection(APPLICATION_CONNECTION_ID):
+        store.create_connection(_application(amazon))
+    there = store.connection_ids(CONNECTION_ID_PREFIX)
     for seller in sellers:
         countries = [marketplace.country_code for marketplace in seller.marketplaces]
         amazon.ensure_shop(seller.seller_id, region=seller.region, marketplaces=countries)
-        if not airflow.has_connection(seller.connection_id):
-            airflow.create_connection(_seller(amazon, seller))
+    absent = [seller for seller in sellers if seller.connection_id not in there]
+    store.create_connections([_seller(amazon, seller) for seller in absent])
 
 
 def create_absent_mail_connection(airflow: AirflowGateway, smtp_port: int) -> None:

@@ -23,16 +23,20 @@ MISCONFIGURED_CRON = "0 2 * * *"
 # than a tenth of a day ago", and such a run would come before there are Connections.
 NEVER = timedelta(seconds=1)
 
+# After 1, 2, 4, 8 and three times 15 minutes.
+NOTIFY_RETRIES = 7
+NOTIFY_MAX_RETRY_DELAY = timedelta(minutes=15)
 
-def task_defaults() -> dict[str, Any]:
-    """Defaults of every task: four more tries, after 1, 2, 4 and 8 minutes unless the error says otherwise.
+
+def task_defaults(settings: Settings) -> dict[str, Any]:
+    """Defaults of every task: four more tries, by default after 1, 2, 4 and 8 minutes unless the error says otherwise.
 
     One that has failed for good leaves its error's class and facts for the task that tells people.
     """
     return {
         "owner": OWNER,
         "retries": 4,
-        "retry_delay": timedelta(minutes=1),
+        "retry_delay": timedelta(seconds=settings.retry_delay_s),
         "retry_exponential_backoff": 2,
         "retry_policy": AmazonRetryPolicy(),
         "on_failure_callback": leave_failure,
@@ -47,17 +51,31 @@ def leave_failure(context: Any) -> None:
     push_failure(context)
 
 
-def step(function: Callable[..., Any], **arguments: Any) -> PythonOperator:
+class Step(PythonOperator):
+    """A task that calls a function; with nothing to render, so that no task reports to Airflow that it has not."""
+
+    template_fields = ()
+
+
+def step(function: Callable[..., Any], kind: type[PythonOperator] = Step, **arguments: Any) -> PythonOperator:
     """Make a task of a function, named and documented as the function is.
 
     `@task` would read better by a hair and costs half as much again of a DAG's parsing.
     """
-    return PythonOperator(task_id=function.__name__, python_callable=function, doc_md=function.__doc__, **arguments)
+    return kind(task_id=function.__name__, python_callable=function, doc_md=function.__doc__, **arguments)
 
 
 def after_a_failure(function: Callable[..., Any]) -> PythonOperator:
     """Make the task that follows a failed one; never the only leaf, so that the run stays failed."""
-    return step(function, trigger_rule=TriggerRule.ONE_FAILED, on_failure_callback=None)
+    # What keeps it from telling (warehouse or mail server away) is waited out for an hour; whom it could not tell by
+    # then hears of the next night's failure.
+    return step(
+        function,
+        trigger_rule=TriggerRule.ONE_FAILED,
+        on_failure_callback=None,
+        retries=NOTIFY_RETRIES,
+        max_retry_delay=NOTIFY_MAX_RETRY_DELAY,
+    )
 
 
 def run_each(dag_ids: PythonOperator) -> None:
@@ -73,6 +91,11 @@ def watch_defaults() -> dict[str, Any]:
 def every_quarter_of_an_hour() -> CronTriggerTimetable:
     """When the watch runs."""
     return CronTriggerTimetable("*/15 * * * *", timezone="UTC", run_immediately=NEVER)
+
+
+def every_night_before_the_sellers() -> CronTriggerTimetable:
+    """When personal data are deleted: before most sellers' runs, and never at once with them."""
+    return CronTriggerTimetable("40 0 * * *", timezone="UTC", run_immediately=NEVER)
 
 
 def orders_asset(dag_suffix: str) -> Asset:

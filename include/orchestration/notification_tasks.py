@@ -14,11 +14,12 @@ from include.authorization.fingerprint import fingerprint
 from include.authorization.lwa import exchange_refresh_token
 from include.clock import utc_now
 from include.errors import OperatorActionError, SettingsError
+from include.log_context import of_seller
 from include.notifications import lookout
 from include.notifications.failures import operators_of, report_failure
 from include.notifications.sending import send_owed
 from include.notifications.verification import Refresh, check_held, verify
-from include.orchestration import unfinished_consents
+from include.orchestration import metrics, unfinished_consents
 from include.orchestration.connections import application_credentials, client_secret_made_on, seller_credentials
 from include.orchestration.failure_callback import read_failure
 from include.orchestration.post_office import AirflowPostOffice
@@ -44,7 +45,7 @@ def notify(seller_id: str, context: Any, failed_tasks: list[str]) -> dict[str, A
     settings, sellers = load_settings(), _sellers()
     notifications = load_notification_settings()
     operators = operators_of(notifications)
-    with connect(settings.warehouse_dsn) as connection, warehouse_errors():
+    with of_seller(seller_id), connect(settings.warehouse_dsn) as connection, warehouse_errors():
         incident = report_failure(
             connection, seller_id, sellers.get(seller_id), failure, operators=operators, now_utc=utc_now()
         )
@@ -76,7 +77,11 @@ def look_out() -> None:
             lookout.remind(connection, sellers, notifications, now_utc=utc_now())
             lookout.end_answered_refusals(connection, now_utc=utc_now())
             lookout.end_what_has_no_seller(connection, entry_ids, now_utc=utc_now())
-        lookout.warn_of_secret(connection, _made_on(), notifications, now_utc=utc_now())
+            metrics.tell_how_sellers_stand(connection, sellers, now_utc=utc_now())
+        lookout.tell_of_overdue_personal_data(connection, notifications, now_utc=utc_now())
+        made_on = _made_on()
+        lookout.warn_of_secret(connection, made_on, notifications, now_utc=utc_now())
+        metrics.tell_how_all_stand(connection, lookout.secret_ends_utc(made_on) if made_on else None, now_utc=utc_now())
         lookout.beat(connection, now_utc=utc_now())
 
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any
-
-from airflow.sdk.exceptions import AirflowRescheduleException
 
 from include.authorization.credentials import ApplicationCredentials, SellerCredentials
 from include.authorization.fingerprint import fingerprint
@@ -18,12 +17,16 @@ from include.authorization.seller_client import open_seller_client
 from include.authorization.status import read_authorization, record_good, remember_account
 from include.authorization.validate import validate_authorization
 from include.clock import format_utc, utc_now
-from include.errors import AccessDeniedError, NotYetError, SellerOrdersError, SettingsError
+from include.errors import AccessDeniedError, SellerOrdersError, SettingsError
+from include.log_context import of_seller, of_stretch
 from include.notifications.recovery import connected, loaded
+from include.orchestration import metrics
+from include.orchestration.coming_back import PATIENCE_IN_TASK_S, coming_back
 from include.orchestration.connections import application_credentials, seller_credentials
 from include.orchestration.unfinished_consents import finish_consents
 from include.orders.extract import extract_orders
 from include.orders.load import load_orders
+from include.orders.personal_files import personal_files
 from include.orders.requests import log_preview, read_request
 from include.orders.retention import delete_old_pages
 from include.sellers.registry import DAG_ID_PREFIX, Seller, load_sellers, require_seller
@@ -40,12 +43,18 @@ def validate(seller_id: str) -> dict[str, Any]:
         `participating` and `absent`: country codes of the configured marketplaces.
 
     Raises:
-        SettingsError: The seller's entry or Connection is wrong.
+        SettingsError: The seller's entry or Connection is wrong, or personal data are wanted without a key.
         SellerOrdersError: As `validate_authorization` says.
     """
     settings = load_settings()
     seller = require_seller(settings.sellers_file, seller_id)
-    with connect(settings.warehouse_dsn) as connection, warehouse_errors(), _coming_back():
+    personal_files(seller, settings)
+    with (
+        of_seller(seller_id),
+        connect(settings.warehouse_dsn) as connection,
+        warehouse_errors(),
+        coming_back(seller_id),
+    ):
         finish_consents(connection, settings, seller_id=seller_id)
         # Known before the token is read: what fails or succeeds late, after a renewal, must not count for it.
         generation = read_authorization(connection, seller_id).generation
@@ -91,14 +100,17 @@ def extract(seller_id: str, *, run_id: str, begun_utc: datetime | None, params: 
     # Later visits of the run must understand the same stretch.
     request = read_request(run_id, params, now_utc=begun_utc or utc_now())
     with (
+        of_seller(seller_id),
         connect(settings.warehouse_dsn) as connection,
         warehouse_errors(),
-        _coming_back(),
+        coming_back(seller_id),
+        metrics.counting_landed(connection, seller_id, utc_now),
         _noting(read_authorization(connection, seller_id).generation),
     ):
         client = _client(seller, *_credentials(seller), settings, connection)
         if request:
-            log_preview(connection, seller, client, request)
+            with of_stretch(request.from_utc, request.to_utc):
+                log_preview(connection, seller, client, request)
         result = extract_orders(
             seller,
             client=client,
@@ -129,10 +141,12 @@ def load(seller_id: str) -> dict[str, Any]:
         SellerOrdersError: As `load_orders` says.
     """
     settings = load_settings()
-    with connect(settings.warehouse_dsn) as connection, warehouse_errors():
+    with of_seller(seller_id), connect(settings.warehouse_dsn) as connection, warehouse_errors():
         entries = load_sellers(settings.sellers_file, dag_id=DAG_ID_PREFIX + seller_id)
         seller = next((entry for entry in entries if isinstance(entry, Seller)), None)
-        result = load_orders(connection, seller_id, seller=seller, settings=settings)
+        result = load_orders(
+            connection, seller_id, seller=seller, settings=settings, tell=partial(metrics.loaded, seller_id)
+        )
         delete_old_pages(connection, seller_id, days=settings.raw_retention_days, now=utc_now)
         if seller:
             loaded(connection, seller, now_utc=utc_now())
@@ -144,15 +158,6 @@ def load(seller_id: str) -> dict[str, Any]:
         "late_finds": result.late_finds,
         "watermark": watermark,
     }
-
-
-@contextmanager
-def _coming_back() -> Iterator[None]:
-    """Give the worker slot back where there is nothing to do before an instant; Airflow starts the task again then."""
-    try:
-        yield
-    except NotYetError as wait:
-        raise AirflowRescheduleException(wait.until_utc) from None  # type: ignore[no-untyped-call]
 
 
 @contextmanager
@@ -191,4 +196,6 @@ def _client(
         rate_scale=settings.rate_scale,
         now=utc_now,
     )
-    return open_seller_client(application, credentials, settings=settings, now=utc_now, quota=quota)
+    return open_seller_client(
+        application, credentials, settings=settings, now=utc_now, quota=quota, patience_s=PATIENCE_IN_TASK_S
+    )

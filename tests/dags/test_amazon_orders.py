@@ -27,6 +27,7 @@ def test_each_shipped_seller_has_a_dag_and_nothing_fails_to_import(dag_bag):
         "amazon_orders__nordlicht_kerzen",
         "amazon_orders__sakura_kitchen",
         "authorization_watch",
+        "personal_data_purge",
     ]
 
 
@@ -100,6 +101,7 @@ def test_a_broken_entry_keeps_a_marked_dag_and_leaves_the_others_alone(dag_bag, 
         "amazon_orders__entry_3",
         "amazon_orders__globex",
         "authorization_watch",
+        "personal_data_purge",
     ]
     globex = bag.dags["amazon_orders__globex"]
     assert "misconfigured" in globex.tags
@@ -119,14 +121,14 @@ def test_a_file_that_is_no_yaml_is_an_import_error_with_line_and_column(dag_bag,
     sellers_file("sellers:\n  - id: [acme\n  name: x\n")
     bag = dag_bag()
     (error,) = bag.import_errors.values()
-    assert list(bag.dags) == ["authorization_watch"]
+    assert sorted(bag.dags) == ["authorization_watch", "personal_data_purge"]
     assert "line 3" in error
     assert "column" in error
 
 
 def test_a_task_process_parses_its_own_dag_only(dag_bag, monkeypatch):
     monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "amazon_orders__maple_trail")
-    assert sorted(dag_bag().dags) == ["amazon_orders__maple_trail", "authorization_watch"]
+    assert sorted(dag_bag().dags) == ["amazon_orders__maple_trail", "authorization_watch", "personal_data_purge"]
 
 
 def test_two_parses_give_the_same_dag_so_no_version_is_made_for_nothing(dag_bag, sellers_file):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -28,6 +29,19 @@ def test_a_run_loads_what_amazon_holds_as_of_the_watermark(run: Run, amazon: Run
     loaded = warehouse.execute("SELECT order_id FROM amazon.orders WHERE seller_id = 'acme'").fetchall()
     assert {order_id for (order_id,) in loaded} == {order["order_id"] for order in truth}
     assert len(loaded) > 50
+
+
+def test_when_nothing_is_left_the_next_run_is_skipped_without_a_process_of_its_own(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+):
+    from include.orchestration.next_run import NextRun
+
+    def started(*_: Any) -> None:
+        raise AssertionError("next_run was started")
+
+    monkeypatch.setattr(NextRun, "execute", started)
+    state, tasks = run()
+    assert (state, tasks["next_run"]) == ("success", "skipped")
 
 
 def test_a_revoked_seller_fails_in_the_first_task_and_nothing_is_asked_or_loaded(
@@ -221,6 +235,61 @@ def test_amazons_own_refusal_gives_the_worker_back_too(
         timedelta(seconds=1 / 0.0056), abs=timedelta(seconds=20)
     )
     assert warehouse.execute("SELECT round(tokens::numeric, 1) FROM ops.quota_bucket").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("operation", ["searchOrders", "getMarketplaceParticipations"])
+def test_while_amazon_fails_the_task_is_put_off_and_not_failed(
+    run: Run, warehouse: Connection, amazon: RunningFake, monkeypatch: pytest.MonkeyPatch, operation: str
+):
+    from include.orchestration import coming_back, seller_tasks
+
+    monkeypatch.setattr(seller_tasks, "PATIENCE_IN_TASK_S", 0.0)
+    monkeypatch.setattr(coming_back, "SHORTEST_WAIT", timedelta(milliseconds=100))
+    amazon.client.fail_next(operation, status=503, times=3)
+    before = _times_put_off()
+    state, _ = run()
+    assert state == "success"
+    assert _times_put_off() - before == 3
+    assert warehouse.execute("SELECT count(*) > 50 FROM amazon.orders").fetchone() == (True,)
+
+
+def test_after_half_an_hour_of_it_the_task_fails_and_its_retries_follow(
+    run: Run, amazon: RunningFake, monkeypatch: pytest.MonkeyPatch
+):
+    from include.orchestration import coming_back, seller_tasks
+
+    monkeypatch.setattr(seller_tasks, "PATIENCE_IN_TASK_S", 0.0)
+    monkeypatch.setattr(coming_back, "SHORTEST_WAIT", timedelta(milliseconds=100))
+    monkeypatch.setattr(coming_back, "OUTAGE_PATIENCE", timedelta(milliseconds=50))
+    amazon.client.fail_next("searchOrders", status=503, times=2)
+    before = _times_put_off()
+    state, tasks = run()
+    assert (state, tasks["extract_orders"], tasks["next_run"]) == ("failed", "failed", "upstream_failed")
+    assert _times_put_off() - before == 1
+
+
+def test_what_amazon_fails_for_is_slept_through_for_ten_seconds_at_most(
+    environment: None, warehouse: Connection, amazon: RunningFake, monkeypatch: pytest.MonkeyPatch
+):
+    from include.errors import ServiceUnavailableError
+    from include.orchestration import seller_tasks
+
+    slept_s: list[float] = []
+    opened = partial(seller_tasks.open_seller_client, sleep=slept_s.append)
+    monkeypatch.setattr(seller_tasks, "open_seller_client", opened)
+    amazon.client.fail_next("getMarketplaceParticipations", status=503, times=100)
+    with pytest.raises(ServiceUnavailableError):
+        seller_tasks.validate("acme")
+    assert 0 < sum(slept_s) <= 10
+
+
+def _times_put_off() -> int:
+    from airflow.models.taskreschedule import TaskReschedule
+    from airflow.utils.session import create_session
+    from sqlalchemy import func, select
+
+    with create_session() as session:
+        return int(session.scalar(select(func.count(TaskReschedule.id))))
 
 
 def _xcom() -> dict[str, Any]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from include.authorization.seller_client import open_seller_client
 from include.fake_amazon import literal
 from include.fake_amazon.server import RunningFake
 from include.local_stack.mail_client import MailSinkClient
@@ -126,8 +125,8 @@ def test_a_denial_names_its_candidates_to_the_operators_and_ends_with_the_next_l
 def test_a_night_of_outages_tells_nobody_at_once(
     run: Run, amazon: RunningFake, mails: MailSinkClient, monkeypatch: pytest.MonkeyPatch, warehouse: Connection
 ):
-    impatient = functools.partial(open_seller_client, patience_s=0)
-    monkeypatch.setattr("include.orchestration.seller_tasks.open_seller_client", impatient)
+    monkeypatch.setattr("include.orchestration.seller_tasks.PATIENCE_IN_TASK_S", 0.0)
+    monkeypatch.setattr("include.orchestration.coming_back.OUTAGE_PATIENCE", timedelta(0))
     _fail(amazon, "lwa.refresh_token", literal.LWA_SERVER_ERROR)
     state, tasks = run()
     assert (state, tasks["notify_reconnect"]) == ("failed", "success")

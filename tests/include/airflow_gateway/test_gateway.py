@@ -56,6 +56,27 @@ def test_a_connection_is_made_as_given(gateway: AirflowGateway, airflow: Scripte
 
 
 @pytest.mark.usefixtures("signed_in")
+def test_many_connections_are_made_in_a_call_for_every_ten(gateway: AirflowGateway, airflow: ScriptedServer) -> None:
+    connections = [{"connection_id": f"amazon_seller_{number}", "password": "s3cr3t"} for number in range(15)]
+    for batch in (connections[:10], connections[10:]):
+        airflow.say(200, {"create": {"success": [one["connection_id"] for one in batch], "errors": []}})
+    gateway.create_connections(connections)
+    bodies = [json.loads(asked.body) for asked in airflow.asked[1:]]
+    assert [asked.method for asked in airflow.asked[1:]] == ["PATCH", "PATCH"]
+    assert [one for body in bodies for one in body["actions"][0]["entities"]] == connections
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_connections_that_airflow_does_not_take_are_an_error_without_their_secrets(
+    gateway: AirflowGateway, airflow: ScriptedServer
+) -> None:
+    airflow.say(200, {"create": {"success": ["a"], "errors": [{"error": "s3cr3t is there already"}]}})
+    with pytest.raises(ContractError, match="Airflow took 1 of 2 Connections") as caught:
+        gateway.create_connections([{"connection_id": "a"}, {"connection_id": "b", "password": "s3cr3t"}])
+    assert "s3cr3t" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("signed_in")
 @pytest.mark.parametrize("count", [0, 99, 100, 250])
 def test_every_dag_with_a_tag_is_found_page_by_page(
     gateway: AirflowGateway, airflow: ScriptedServer, count: int

@@ -91,3 +91,51 @@ def test_airflows_connection_gets_token_account_and_region_and_keeps_an_account_
     gateway = Gateway()
     AirflowTokens(gateway).store("amazon_seller_acme", region="na", selling_partner_id="", refresh_token=TOKEN)
     assert gateway.put[1] == {"conn_type": "amazon_sp_seller", "password": TOKEN, "extra": '{"region": "na"}'}
+
+
+def _tokens_behind(_aws):
+    return SecretsManagerTokens("airflow/connections")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("how", "error", "words"),
+    [
+        ({"code": "ThrottlingException"}, TransportError, "ThrottlingException"),
+        ({"code": "AccessDeniedException"}, SettingsError, "Let our role read and write"),
+        ({"code": "LimitExceededException"}, SettingsError, "LimitExceededException"),
+        ({"slam": True}, TransportError, "does not answer"),
+    ],
+    ids=["throttled", "denied", "full", "cut off"],
+)
+@pytest.mark.parametrize("operation", ["GetSecretValue", "CreateSecret"])
+def test_a_token_that_could_not_be_stored_is_told_by_who_acts_and_can_be_stored_later(
+    aws, operation, how, error, words
+):
+    tokens, facts = _tokens_behind(aws), {"region": "eu", "selling_partner_id": "A1", "refresh_token": TOKEN}
+    aws.fail(operation, message=TOKEN, **how) if "code" in how else aws.fail(operation, **how)
+    with pytest.raises(error, match=words) as refused:
+        tokens.store("amazon_seller_acme", **facts)
+    assert TOKEN not in str(refused.value)
+    aws.mend()
+    tokens.store("amazon_seller_acme", **facts)
+    assert _stored(aws.client("secretsmanager"))["password"] == TOKEN
+
+
+@pytest.mark.slow
+def test_a_secret_marked_for_deletion_is_named_with_the_way_back(aws):
+    tokens, facts = _tokens_behind(aws), {"region": "eu", "selling_partner_id": "A1", "refresh_token": TOKEN}
+    tokens.store("amazon_seller_acme", **facts)
+    aws.client("secretsmanager").delete_secret(SecretId=NAME, RecoveryWindowInDays=7)
+    with pytest.raises(SettingsError, match=r"scheduled for deletion.*restore-secret --secret-id"):
+        tokens.store("amazon_seller_acme", **facts)
+    tokens.forget("amazon_seller_acme")
+    assert aws.client("secretsmanager").list_secrets(IncludePlannedDeletion=True)["SecretList"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("missing", ["AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID"])
+def test_a_process_without_region_or_credentials_is_the_operators_matter(aws, monkeypatch, missing):
+    monkeypatch.delenv(missing)
+    with pytest.raises(SettingsError, match=r"cannot be asked.*AWS_DEFAULT_REGION"):
+        _tokens_behind(aws).account_of("amazon_seller_acme")

@@ -7,7 +7,8 @@ import socket
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from email import message_from_string
 from email.message import EmailMessage
 from email.policy import default
@@ -18,11 +19,16 @@ from uuid import UUID
 import pytest
 
 from include.errors import SettingsError, TransientError
+from include.notifications.incidents import open_incident, verify_incident
 from include.notifications.messages import Letter
-from include.notifications.outbox import Message
-from include.notifications.sending import MailRefusedError, PostOffice, mail_of
+from include.notifications.outbox import Message, owe
+from include.notifications.sending import AnswerLostError, MailRefusedError, PostOffice, Tally, mail_of, send_owed
 from include.settings import NotificationSettings
+from include.warehouse.connection import Connection
+from tests.payloads.aws import Aws
+from tests.payloads.clocks import HandClock
 from tests.payloads.mail_server import MailServer, deserted_port, mail_server, mute_server
+from tests.payloads.sellers import acme
 
 pytestmark = pytest.mark.airflow
 
@@ -287,6 +293,88 @@ def test_where_amazon_cannot_be_reached_somebody_asks_again(no_amazon_login: Non
     ses_connection(monkeypatch, region_name="eu-central-1", endpoint_url=address)
     with pytest.raises(TransientError, match="EndpointConnectionError"):
         ses_office().mail(a_mail())
+
+
+SENDER = "orders@orders.example"
+NOT_VERIFIED = "Email address is not verified. The following identities failed the check in region EU-CENTRAL-1: "
+
+
+@pytest.fixture
+def ses(aws: Aws) -> Aws:
+    """Amazon SES behind a door that can fail, the sender verified, no Connection but the machine's own role."""
+    aws.client("ses").verify_email_identity(EmailAddress=SENDER)
+    return aws
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+def test_without_a_connection_a_mail_goes_by_the_machines_own_role(ses: Aws):
+    ses_office().mail(a_mail())
+    (raw,) = ses.mails()
+    assert message_from_string(raw, policy=default)["To"] == ANNA
+    assert ses.calls == ["SendRawEmail"]
+
+
+def test_in_the_sandbox_a_recipient_is_that_mails_trouble_alone(ses: Aws):
+    ses.fail("SendRawEmail", "MessageRejected", message=NOT_VERIFIED + ANNA)
+    with pytest.raises(MailRefusedError, match="sandbox") as refusal:
+        ses_office().mail(a_mail())
+    assert refusal.value.for_good
+    assert ANNA not in str(refusal.value)
+
+
+def test_a_sender_that_is_not_verified_is_the_settings_trouble(ses: Aws):
+    ses.fail("SendRawEmail", "MessageRejected", message=f"{NOT_VERIFIED}{ANNA}, {SENDER}")
+    with pytest.raises(SettingsError, match=f"not verified {SENDER}"):
+        ses_office().mail(a_mail())
+
+
+def test_an_answer_that_amazon_loses_costs_one_try_because_it_may_have_taken_the_mail(ses: Aws):
+    ses.fail("SendRawEmail", slam=True)
+    with pytest.raises(AnswerLostError, match="ConnectionClosedError"):
+        ses_office().mail(a_mail())
+    assert ses.calls == ["SendRawEmail"]
+
+
+@pytest.mark.parametrize(
+    ("how", "error"),
+    [
+        ({"code": "MessageRejected", "message": NOT_VERIFIED + ANNA}, None),
+        ({"code": "MessageRejected", "message": NOT_VERIFIED + SENDER}, SettingsError),
+        ({"code": "Throttling"}, TransientError),
+        ({"code": "AccessDenied", "status": 403}, SettingsError),
+    ],
+    ids=["the sandbox", "the sender", "throttled", "denied"],
+)
+def test_what_amazon_ses_refuses_stays_owed_and_goes_once_it_is_mended(
+    ses: Aws, warehouse: Connection, clock: HandClock, how: dict[str, Any], error: type[Exception] | None
+):
+    seller = acme(date(2026, 10, 1))
+    incident, _ = open_incident(warehouse, "acme", "ReauthorizationRequiredError", now_utc=clock())
+    verify_incident(warehouse, incident, now_utc=clock())
+    owe(warehouse, incident.incident_id, "reconnect", "seller", seller.contacts[:1], now_utc=clock())
+    settings = replace(SETTINGS, secret_key="any long random text", operator_contacts=("ops@orders.example",))
+
+    def send() -> Tally:
+        return send_owed(warehouse, ses_office(), {"acme": seller}, settings, now=clock)
+
+    ses.fail("SendRawEmail", **how)
+    if error:
+        with pytest.raises(error):
+            send()
+    else:
+        assert send().failed == 2, "the seller's, and the operators' of it"
+    owed = "SELECT count(*) FROM ops.outbox WHERE sent_utc IS NULL AND dropped_utc IS NULL AND kind = 'reconnect'"
+    assert warehouse.execute(owed).fetchone() == (1,)
+    assert ses.mails() == []
+    ses.mend()
+    clock.advance(hours=7)
+    send()
+    assert warehouse.execute(owed).fetchone() == (0,)
+    assert seller.contacts[0] in "".join(ses.mails())
 
 
 @pytest.fixture
