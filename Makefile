@@ -61,20 +61,44 @@ offboard: $(STAMP) ## let a seller go: SELLER=id DATA=keep|delete
 	@test -n "$(SELLER)" && test -n "$(DATA)" || { echo "Say whom, and what becomes of the orders: make offboard SELLER=id DATA=keep (or delete)" >&2; exit 1; }
 	@$(PY) -m include.local_stack offboard "$(SELLER)" --data "$(DATA)"
 
+.PHONY: backup
+backup: $(STAMP) ## write both databases and the raw pages into a new folder: TO=folder
+	@test -n "$(TO)" || { echo "Say where to: make backup TO=folder" >&2; exit 1; }
+	@$(PY) -m include.local_stack backup "$(TO)"
+
+.PHONY: restore
+restore: $(STAMP) ## replace both databases and the raw pages by a backup's, while nothing runs: FROM=folder
+	@test -n "$(FROM)" || { echo "Say where from: make restore FROM=folder" >&2; exit 1; }
+	@$(PY) -m include.local_stack restore "$(FROM)"
+
+.PHONY: forget
+forget: $(STAMP) ## delete personal data at once: SELLER=id [ORDER=amazon's id] [BY=who asked, a login or a ticket's number]
+	@test -n "$(SELLER)" || { echo "Say whose: make forget SELLER=id [ORDER=303-1234567-1234567] [BY=login]" >&2; exit 1; }
+	@$(PY) -m include.local_stack forget "$(SELLER)" --order "$(ORDER)" --by "$(BY)"
+
 .PHONY: story
-story: $(STAMP) ## play a lapsed authorization on this machine, each step timed and checked: .run/story.json
-	@$(PY) -m include.local_stack story
+story: $(STAMP) ## play a lapsed authorization on this machine, each step timed and checked: .run/story.json; AWS=1 keeps all at AWS
+	@$(PY) -m include.local_stack story $(if $(AWS),--aws)
 
 # A file's tests stay together, so that what they share is made once; waiting in one file is work for another.
 PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 .PHONY: test
-test: $(STAMP) ## the whole suite, on real PostgreSQL and real Airflow (under 10 minutes)
+test: $(STAMP) ## the whole suite, on real PostgreSQL and real Airflow (about 20 minutes)
 	@$(PY) -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
 .PHONY: test-fast
-test-fast: $(STAMP) ## the quick tests, without Airflow (under two minutes)
+test-fast: $(STAMP) ## the quick tests, without Airflow (about two minutes)
 	@$(PY) -m pytest $(PARALLEL) -m "not airflow and not stack and not slow" -q
+
+.PHONY: chaos
+chaos: $(STAMP) ## seeded schedules of faults, judged by the truth: SEEDS=200 FROM=1 [SHRINK=1]; CLUSTER=3 plays seeds on the whole cluster
+	@$(if $(CLUSTER),CHAOS_CLUSTER_FROM=$(or $(FROM),1) CHAOS_CLUSTER_SEEDS=$(CLUSTER) $(PY) -m pytest tests/chaos/test_cluster.py -q,\
+		$(PY) -m tests.chaos --seeds $(or $(SEEDS),200) --from $(or $(FROM),1) $(if $(SHRINK),--shrink))
+
+.PHONY: cluster-test
+cluster-test: $(STAMP) ## the cluster of docker-compose.yaml as processes: 30 sellers, workers killed, the scheduler started anew
+	@$(PY) -m pytest tests/include/local_stack/test_cluster.py -v $(PYTEST_ARGS)
 
 .PHONY: lint
 lint: $(STAMP) ## ruff, mypy, the rooms' import contracts, sellers.yaml, and the numbers of the code
@@ -84,6 +108,15 @@ lint: $(STAMP) ## ruff, mypy, the rooms' import contracts, sellers.yaml, and the
 	@$(VENV)/bin/lint-imports
 	@$(PY) -m include.sellers
 	@$(PY) bench/code_numbers.py
+
+.tools/audit/.installed: .ci/audit.txt $(STAMP)
+	@$(UV) venv --quiet --clear --no-python-downloads --python $(PY) .tools/audit
+	@VIRTUAL_ENV=.tools/audit $(UV) pip sync --quiet --require-hashes .ci/audit.txt
+	@touch $@
+
+.PHONY: audit
+audit: .tools/audit/.installed ## known vulnerabilities of the pinned packages; fails where it could not check
+	@$(PY) .ci/audit.py
 
 .PHONY: format
 format: $(STAMP) ## let ruff order and format the code
@@ -99,13 +132,13 @@ dictionary: $(STAMP) ## write docs/data_dictionary.md from the comments in the m
 	@$(PY) -m include.local_stack dictionary
 
 .PHONY: bench
-bench: $(STAMP) ## measure what the README claims: BENCH=load,limits,trouble,beside,parse,runs,reschedules,night (default: all but the last two)
-	@$(PY) -m bench $(BENCH)
+bench: $(STAMP) ## measure, beside the peers too: BENCH=load,beside,… measures these parts; AMAZON=URL reads from there
+	@$(PY) -m bench $(BENCH) $(if $(AMAZON),--amazon "$(AMAZON)")
 
 .PHONY: clean
 clean: ## delete the local data, logs and passwords (.run)
 	@$(if $(wildcard $(PY)),$(PY) -m include.local_stack clean,rm -rf .run)
 
 .PHONY: env
-env: ## write .env for docker compose, with fresh passwords and keys
+env: ## write .env and secrets/ for docker compose, with fresh passwords and keys
 	@$(PYTHON) docker/make_env.py

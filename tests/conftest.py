@@ -19,6 +19,7 @@ from include.local_stack.ports import free_port
 from include.local_stack.postgres import PostgresServer, ensure_database, ensure_role, find_binaries
 from include.warehouse.connection import Connection, connect
 from include.warehouse.migrate import migrate
+from tests.payloads.aws import Aws, aws_on_loopback, moto_server
 
 FILLED_TABLES = (
     "amazon.orders",
@@ -37,6 +38,9 @@ FILLED_TABLES = (
     "ops.report",
     "ops.order_to_fetch",
     "ops.catch_up",
+    "ops.personal_data_deletion",
+    "amazon_pii.buyers",
+    "amazon_pii.recipients",
 )
 
 
@@ -46,7 +50,8 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServe
     settings = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
     folder = tmp_path_factory.mktemp("postgres") / "data"
     with PostgresServer(folder, find_binaries(), free_port(), "superuser", settings=settings) as server:
-        ensure_role(server, "analyst", "analyst")
+        for role in ("analyst", "personal_data_reader"):
+            ensure_role(server, role, role)
         yield server
 
 
@@ -80,6 +85,25 @@ def warehouse(warehouse_dsn: str) -> Iterator[Connection]:
 def analyst_dsn(warehouse_dsn: str) -> str:
     """This test's warehouse, as the role that only reads."""
     return warehouse_dsn.replace("loader:loader@", "analyst:analyst@")
+
+
+@pytest.fixture(scope="session")
+def moto_port() -> Iterator[int]:
+    """Moto's server, a process that plays AWS for the session."""
+    with moto_server() as port:
+        yield port
+
+
+@pytest.fixture
+def aws(moto_port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    """An empty AWS behind a door that can be told to fail; this process's own AWS settings lead to it."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # it remembers an earlier test's credentials
+    with aws_on_loopback(moto_port) as aws:
+        for name, value in aws.environment().items():
+            monkeypatch.setenv(name, value)
+        yield aws
 
 
 @pytest.fixture(scope="session")

@@ -63,7 +63,7 @@ def test_airflow_sees_nothing_in_the_plugins_folder_but_registrations(project_ro
 @pytest.mark.parametrize(
     ("word", "only_in"),
     [
-        (r"os\.environ|getenv", {"include/settings/", "include/local_stack"}),
+        (r"os\.environ|getenv", {"include/settings/", "include/local_stack", "include/orchestration/preload.py"}),
         (r"datetime\.now\(|utcnow\(|time\.time\(", {"include/clock.py", "include/fake_amazon", "include/local_stack"}),
     ],
     ids=["only the settings read the environment", "only the clock reads the time"],

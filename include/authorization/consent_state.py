@@ -6,6 +6,7 @@ A value is good once, for ten minutes, in the browser it was issued to. Only has
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ STATE_LIFE = timedelta(minutes=10)
 # What nobody came back with says nothing to anybody after a day.
 KEPT_UNFINISHED = timedelta(days=1)
 LONGEST_ID = 40
+_STATE = re.compile(r"[A-Za-z0-9_-]{43}")
 COLUMNS = (
     "consent_id, seller_id, purpose, generation, started_by, language, step, started_utc, authorized_utc, ended_utc,"
     " selling_partner_id, sealed_token, confirmed_by, trouble, seller_ids"
@@ -148,6 +150,20 @@ def consume(connection: Connection, state: str, browser: str, *, selling_partner
     if known[2]:
         raise StateExpiredError("More than ten minutes have passed since this was begun.")
     raise OtherBrowserError("This was begun in another browser.", seller_id=str(known[0]))
+
+
+def could_be(state: str) -> bool:
+    """Tell whether a value looks like one of ours, which nobody needs a warehouse for."""
+    return bool(_STATE.fullmatch(state))
+
+
+def count_begun_logins(connection: Connection, *, now_utc: datetime) -> int:
+    """Return how many consents that began in Seller Central's name could still come back."""
+    row = connection.execute(
+        "SELECT count(*) FROM ops.consent WHERE purpose = 'login' AND step = 'started' AND started_utc > %s",
+        (now_utc - STATE_LIFE,),
+    ).fetchone()
+    return int(str(row[0])) if row else 0
 
 
 def language_of(connection: Connection, state: str) -> tuple[str, str]:

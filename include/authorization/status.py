@@ -80,6 +80,20 @@ def read_authorization(connection: Connection, seller_id: str, *, locked: bool =
     return _authorization(row)
 
 
+def ended_by(connection: Connection, instant_utc: datetime) -> set[str]:
+    """Return the sellers whose authorization had ended by an instant.
+
+    A refused one ended some time after Amazon last accepted it; one that nobody used since ended with its year.
+    """
+    rows = connection.execute(
+        "SELECT seller_id FROM ops.seller_authorization WHERE CASE"
+        " WHEN status = ANY(%s) THEN coalesce(last_good_utc, since_utc)"
+        " WHEN expires_utc IS NOT NULL THEN greatest(expires_utc, last_good_utc) END <= %s",
+        ([Status.REAUTHORIZATION_REQUIRED, Status.VERIFYING], instant_utc),
+    ).fetchall()
+    return {str(row[0]) for row in rows}
+
+
 @contextmanager
 def authorization_locks(connection: Connection, seller_ids: Sequence[str]) -> Iterator[None]:
     """Hold the authorizations of sellers, waiting for whoever holds one: whose token a Connection gets is decided once.

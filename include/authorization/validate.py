@@ -48,11 +48,6 @@ def validate_authorization(seller: Seller, client: SellingPartnerClient) -> Vali
             seller.seller_id,
             country,
         )
-    if seller.personal_data:
-        log.warning(
-            "%s has personal_data: yes, but there is no guarded place for them yet: they are removed before landing.",
-            seller.seller_id,
-        )
     stores = tuple(dict.fromkeys(answer.store_name for answer in answers if answer.store_name))
     participating = tuple(country for country in configured if country not in absent)
     return Validation(participating, absent, stores, tuple(sorted(joined)))

@@ -35,6 +35,7 @@ from include.errors import (
     SettingsError,
     TransientError,
 )
+from include.log_context import of_seller
 from include.notifications.failures import operators_of, tell_operators
 from include.notifications.incidents import open_incident, open_incidents
 from include.notifications.meanings import REFUSED, class_of
@@ -137,13 +138,18 @@ def finish(connection: Connection, consent_id: int, means: Means) -> Result:
             return Result(Outcome.UNKNOWN_ACCOUNT, consent_id)
         if not is_alone:
             return Result(Outcome.VERIFYING, consent_id)
-        try:
-            stopped = store(connection, consent, means) if consent.step == "kept" else None
-            consent = consent_state.read_consent(connection, consent_id) or consent
-            if consent.step == "stored":
-                start_runs(connection, consent, means)
-        except (TransientError, ContractError, OperatorActionError) as trouble:
-            return _put_off(connection, consent, trouble, means)
+        with of_seller(consent.seller_id):
+            return _go_on(connection, consent, means)
+
+
+def _go_on(connection: Connection, consent: Consent, means: Means) -> Result:
+    try:
+        stopped = store(connection, consent, means) if consent.step == "kept" else None
+        consent = consent_state.read_consent(connection, consent.consent_id) or consent
+        if consent.step == "stored":
+            start_runs(connection, consent, means)
+    except (TransientError, ContractError, OperatorActionError) as trouble:
+        return _put_off(connection, consent, trouble, means)
     return stopped or _result(consent, means)
 
 

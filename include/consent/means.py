@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from include.airflow_gateway.gateway import AirflowGateway
@@ -58,7 +59,7 @@ class Means:
         consent: Our application.
         tokens: Where refresh tokens are stored.
         airflow: Runs and what is paused.
-        sellers: Reads every usable entry anew.
+        sellers: Returns every usable entry; an edit of the file counts at once.
         now: Tells the time.
     """
 
@@ -90,8 +91,29 @@ def make_means(
     if consent.tokens_in == "secrets_manager":
         tokens = SecretsManagerTokens(consent.secrets_prefix)
 
-    def sellers() -> dict[str, Seller]:
-        entries = load_sellers(settings.sellers_file)
-        return {entry.seller_id: entry for entry in entries if isinstance(entry, Seller)}
+    return Means(settings, notifications, consent, tokens, airflow, _SellersFile(settings.sellers_file), now)
 
-    return Means(settings, notifications, consent, tokens, airflow, sellers, now)
+
+class _SellersFile:
+    """Reads the file once for each state of it: a thousand entries take longer than all else that a page is made of."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read: tuple[object, Mapping[str, Seller]] = (None, {})
+
+    def __call__(self) -> Mapping[str, Seller]:
+        stamp, sellers = self._read
+        found = self._stamp()
+        if found is None or found != stamp:
+            entries = load_sellers(self._path)
+            sellers = {entry.seller_id: entry for entry in entries if isinstance(entry, Seller)}
+            self._read = (found, sellers)
+        return sellers
+
+    def _stamp(self) -> object:
+        """What an edit changes; None where the file cannot be looked at, whose reading says why."""
+        try:
+            stat = self._path.stat()
+        except OSError:
+            return None
+        return stat.st_ino, stat.st_size, stat.st_mtime_ns

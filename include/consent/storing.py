@@ -50,7 +50,7 @@ def store(connection: Connection, consent: Consent, means: Means) -> Result | No
     if seller is None:
         return refuse(connection, consent, Outcome.UNKNOWN_ACCOUNT, means)
     try:
-        refresh_token = unseal(consent.sealed_token, means.settings.secret_key)
+        refresh_token = unseal(consent.sealed_token, means.settings.secret_key, means.settings.old_secret_keys)
     except TokenUnreadableError as lost:
         log.warning("consent %s: %s", consent.consent_id, lost)
         return refuse(connection, consent, Outcome.CODE_EXPIRED, means, why="SECRET_KEY was changed meanwhile")
@@ -66,7 +66,8 @@ def store(connection: Connection, consent: Consent, means: Means) -> Result | No
     entries = _entries_of(connection, seller, account, means)
     if not consent.confirmed_by:
         proven = {} if account.denied else proofs(connection, entries, client)
-        if why := _shared(connection, entries, mark) or doubts(connection, consent, entries, account, proven, means):
+        marks = {mark, *(fingerprint(refresh_token, key) for key in means.settings.old_secret_keys)}
+        if why := _shared(connection, entries, marks) or doubts(connection, consent, entries, account, proven, means):
             return _ask_operators(connection, consent, seller, why, means)
     with authorization_locks(connection, [entry.seller_id for entry in entries]):
         return _write(connection, consent, entries, account, refresh_token, mark, means)
@@ -96,12 +97,15 @@ def nothing_to_confirm(connection: Connection, seller_id: str, means: Means) -> 
         close_incident(connection, incident, now_utc=means.now())
 
 
-def _shared(connection: Connection, entries: list[Seller], mark: str) -> str:
-    """Whether somebody else has this very token, which is how a private application's is recognised."""
+def _shared(connection: Connection, entries: list[Seller], marks: set[str]) -> str:
+    """Whether somebody else has this very token, which is how a private application's is recognised.
+
+    Recorded under a key that is known no more it cannot be recognised, and nobody is accused.
+    """
     ids = {entry.seller_id for entry in entries}
     others = [other for other in read_authorizations(connection).values() if other.seller_id not in ids]
     for other in others:
-        if other.token_fingerprint and not is_another_token(other.token_fingerprint, mark):
+        if other.token_fingerprint in marks:
             return f"The entry {other.seller_id} has this very token already."
     return ""
 

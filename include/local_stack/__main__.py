@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import FrameType
 
 from dotenv import load_dotenv
@@ -17,6 +18,7 @@ from include.airflow_gateway.gateway import AirflowGateway
 from include.errors import SellerOrdersError, SettingsError
 from include.fake_amazon.client import FakeAmazonClient
 from include.local_stack.airflow_processes import UI_USER
+from include.local_stack.backup import back_up, restore
 from include.local_stack.connections import connected, create_absent_connections, create_absent_mail_connection
 from include.local_stack.dictionary import write_dictionary
 from include.local_stack.passwords import Passwords, load_or_make_passwords
@@ -55,7 +57,16 @@ def main(arguments: list[str] | None = None) -> int:
     offboard = commands.add_parser("offboard", help="let a seller go")
     offboard.add_argument("seller", help="the seller's id")
     offboard.add_argument("--data", required=True, choices=("keep", "delete"), help="what becomes of the orders")
-    commands.add_parser("story", help="play a lapsed authorization from end to end, and check each step")
+    forget = commands.add_parser("forget", help="delete personal data at once")
+    forget.add_argument("seller", help="the seller's id")
+    forget.add_argument("--order", default="", help="Amazon's id of one order")
+    forget.add_argument("--by", default="", help="who asked")
+    story = commands.add_parser("story", help="play a lapsed authorization from end to end, and check each step")
+    story.add_argument("--aws", action="store_true", help="pages, mails and tokens at AWS, as moto plays it")
+    backup = commands.add_parser("backup", help="write both databases and the raw pages into a new folder")
+    backup.add_argument("folder", type=Path, help="where to")
+    restore = commands.add_parser("restore", help="replace both databases and the raw pages by a backup's")
+    restore.add_argument("folder", type=Path, help="where from")
     commands.add_parser("dictionary", help="write docs/data_dictionary.md from the comments in the migrations")
     commands.add_parser("clean", help="delete the local data, logs and passwords")
     connections = commands.add_parser("connections", help="make absent Connections in an Airflow, for a fake Amazon")
@@ -83,7 +94,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _command(chosen: argparse.Namespace, settings: StackSettings) -> int:
     commands: dict[str, Callable[[], int | None]] = {
         "run": lambda: _run(settings, once=chosen.once),
-        "story": lambda: play(settings),
+        "story": lambda: play(settings, aws=chosen.aws),
         "psql": lambda: _psql(settings),
         "reload": lambda: _domain_command(
             settings,
@@ -98,6 +109,11 @@ def _command(chosen: argparse.Namespace, settings: StackSettings) -> int:
         "doctor": lambda: _domain_command(settings, "include.operations", "doctor"),
         "offboard": lambda: _domain_command(
             settings, "include.operations", "offboard", chosen.seller, "--data", chosen.data
+        ),
+        "backup": lambda: back_up(settings, chosen.folder),
+        "restore": lambda: restore(settings, chosen.folder),
+        "forget": lambda: _domain_command(
+            settings, "include.operations", "forget", chosen.seller, f"--order={chosen.order}", f"--by={chosen.by}"
         ),
         "dictionary": lambda: write_dictionary(settings),
         "clean": lambda: clean(settings.run_dir),

@@ -21,7 +21,8 @@ def write_dictionary(settings: StackSettings) -> None:
         tempfile.TemporaryDirectory() as folder,
         PostgresServer(Path(folder) / "data", find_binaries(settings.postgres_bin), free_port(), "superuser") as server,
     ):
-        ensure_role(server, "analyst", "analyst")
+        for role in ("analyst", "personal_data_reader"):
+            ensure_role(server, role, role)
         ensure_database(server, "warehouse", "loader", "loader", readers=["analyst"])
         dsn = server.dsn("warehouse", user="loader", password="loader")  # noqa: S106 - gone with the folder
         migrate(dsn)

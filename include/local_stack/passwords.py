@@ -34,6 +34,7 @@ class Passwords:
         jwt_secret: Signs the tokens between Airflow's processes.
         api_secret_key: Signs the UI's sessions.
         secret_key: Keys the fingerprints of refresh tokens and signs the links in mails.
+        personal_data_key: Encrypts personal data that have landed, of sellers who want them.
     """
 
     superuser: str = field(default_factory=_password)
@@ -45,6 +46,11 @@ class Passwords:
     jwt_secret: str = field(default_factory=_password)
     api_secret_key: str = field(default_factory=_password)
     secret_key: str = field(default_factory=_password)
+    personal_data_key: str = field(default_factory=_fernet_key)
+
+
+# What a run folder made by an earlier version lacks.
+LATER = ("secret_key", "personal_data_key")
 
 
 def load_or_make_passwords(run_dir: Path) -> Passwords:
@@ -58,19 +64,18 @@ def load_or_make_passwords(run_dir: Path) -> Passwords:
         return _stored(path, Passwords())
     try:
         stored = json.loads(path.read_text())
-        # The one key that a run folder made by an earlier version lacks.
         known = Passwords(
             **{
                 part.name: str(stored[part.name])
                 for part in fields(Passwords)
-                if part.name in stored or part.name != "secret_key"
+                if part.name in stored or part.name not in LATER
             }
         )
     except (ValueError, KeyError, TypeError):
         raise SettingsError(
             f"{path} is damaged.", remedy="Restore it, or run `make clean`, which deletes the local data."
         ) from None
-    return known if "secret_key" in stored else _stored(path, known)
+    return known if stored.keys() >= set(LATER) else _stored(path, known)
 
 
 def _stored(path: Path, passwords: Passwords) -> Passwords:

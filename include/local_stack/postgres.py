@@ -14,7 +14,16 @@ from include.local_stack.postgres_binaries import PostgresBinaries, find_binarie
 from include.local_stack.postgres_data import stop_leftover
 from include.local_stack.postgres_server import PostgresServer
 
-__all__ = ["PostgresBinaries", "PostgresServer", "ensure_database", "ensure_role", "find_binaries", "stop_leftover"]
+PERSONAL_DATA_READER = "personal_data_reader"
+__all__ = [
+    "PERSONAL_DATA_READER",
+    "PostgresBinaries",
+    "PostgresServer",
+    "ensure_database",
+    "ensure_role",
+    "find_binaries",
+    "stop_leftover",
+]
 
 
 def ensure_role(server: PostgresServer, name: str, password: str, login: bool = True) -> None:

@@ -23,6 +23,7 @@ from include.local_stack.sessions import (
     clean_up_killed_run,
     end_marked,
     end_session,
+    kill_session,
     write_record,
 )
 
@@ -145,6 +146,16 @@ class Supervisor:
         recorded, process = self._children[name]
         process.poll()
         end_session(recorded, self.run_dir, timeout_s)
+        process.wait(REAP_TIMEOUT_S)
+        del self._children[name]
+        self._write_record()
+
+    def kill(self, name: str) -> None:
+        """End one child with everything it started by SIGKILL, as when its machine is gone; none is fine."""
+        if name not in self._children:
+            return
+        recorded, process = self._children[name]
+        kill_session(recorded, self.run_dir)
         process.wait(REAP_TIMEOUT_S)
         del self._children[name]
         self._write_record()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from email.utils import parseaddr
 
 from include.fake_amazon.client import FakeAmazonClient
 from include.local_stack.airflow_processes import UI_USER
+from include.local_stack.aws import LocalAws
 from include.local_stack.passwords import Passwords
 from include.settings import Settings, StackSettings
 
@@ -40,6 +42,7 @@ def product_environment(
     }
     defaults = {
         "SECRET_KEY": passwords.secret_key,
+        "PERSONAL_DATA_KEY": passwords.personal_data_key,
         "PUBLIC_BASE_URL": start_page_url(settings),
         "MAIL_FROM": "Seller Orders <orders@seller-orders.example>",
         "OPERATOR_CONTACTS": "operators@seller-orders.example",
@@ -47,7 +50,19 @@ def product_environment(
     environment |= {name: os.environ.get(name) or value for name, value in defaults.items()}
     if amazon:
         environment |= _fake_amazons(amazon, settings, product)
+    if settings.aws:
+        environment |= LocalAws(settings.aws_port).environment()
     return environment
+
+
+def inherited_environment(settings: StackSettings) -> dict[str, str]:
+    """Return our own environment, without a person's AWS account where a stand-in plays AWS."""
+    return {name: value for name, value in os.environ.items() if not (settings.aws and name.startswith("AWS_"))}
+
+
+def mail_address(product: dict[str, str]) -> str:
+    """The sender's bare address."""
+    return parseaddr(product["MAIL_FROM"])[1]
 
 
 def _fake_amazons(amazon: FakeAmazonClient, settings: StackSettings, product: Settings) -> dict[str, str]:
@@ -68,6 +83,7 @@ def _fake_amazons(amazon: FakeAmazonClient, settings: StackSettings, product: Se
         "SEND_REDIRECT_URI": "",
         "AMAZON_APPLICATION_IS_DRAFT": "",
         "TRUSTED_PROXIES": "",
+        "LOG_FORMAT": "",
         "MAIL_TRANSPORT": "",
         "MAIL_CONNECTION_ID": "",
         "OPERATOR_NOTIFIER": "",

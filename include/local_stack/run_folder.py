@@ -20,7 +20,8 @@ STORY = "story"
 # What others on the machine have no business in. PostgreSQL's own folder is not among them: it guards itself, and its
 # server may have to reach it as another user.
 PRIVATE = ("airflow", "fake_amazon", "logs", "mails", "raw")
-MADE_HERE = (*PRIVATE, "postgres*", "*.json", "*.json.new", "*.half", "lock", CLAIM)
+# The last three are a cluster's.
+MADE_HERE = (*PRIVATE, "postgres*", "*.json", "*.json.new", "*.half", "lock", CLAIM, "redis", "secrets", ".env")
 
 
 def claim(run_dir: Path) -> None:

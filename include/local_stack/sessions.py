@@ -63,6 +63,19 @@ def end_session(recorded: RecordedProcess, run_dir: Path, grace_s: float) -> Non
     _end(lambda: _family(recorded, run_dir), grace_s)
 
 
+def kill_session(recorded: RecordedProcess, run_dir: Path) -> None:
+    """End a child with its session and its descendants as a power cut does: SIGKILL and no word before."""
+    # Descendants in sessions of their own are lost from sight once their parents are dead: all are found before.
+    family: set[psutil.Process] = set()
+
+    def killed() -> bool:
+        family.update(_family(recorded, run_dir))
+        _signal(_living(family), signal.SIGKILL)
+        return not _living(family)
+
+    wait_until(killed, KILL_TIMEOUT_S)
+
+
 def end_marked(run_dir: Path, grace_s: float) -> None:
     """End every process that carries the run's mark, wherever it went; see `end_session`."""
     _end(lambda: _marked(run_dir), grace_s)

@@ -6,13 +6,14 @@ stay in the run folder.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from secrets import token_urlsafe
+from typing import Protocol
 
 from include.airflow_gateway.gateway import AirflowGateway
 from include.errors import ContractError, OperatorActionError, SellerOrdersError, TransientError
@@ -26,10 +27,12 @@ from include.local_stack.airflow_processes import (
     write_local_settings,
     write_ui_login,
 )
-from include.local_stack.mail_client import MailSinkClient
+from include.local_stack.aws import LocalAws
+from include.local_stack.mail_client import MailSinkClient, SunkMail
 from include.local_stack.passwords import Passwords, load_or_make_passwords
 from include.local_stack.ports import require_free_port
 from include.local_stack.postgres import (
+    PERSONAL_DATA_READER,
     PostgresServer,
     ensure_database,
     ensure_role,
@@ -37,7 +40,12 @@ from include.local_stack.postgres import (
     stop_leftover,
 )
 from include.local_stack.processes import Supervisor
-from include.local_stack.product_environment import product_environment, register_application
+from include.local_stack.product_environment import (
+    inherited_environment,
+    mail_address,
+    product_environment,
+    register_application,
+)
 from include.local_stack.progress import Progress
 from include.local_stack.run_folder import claim
 from include.local_stack.run_lock import RunLock
@@ -52,6 +60,13 @@ FAKE_AMAZON_PATIENCE_S = 30.0
 ANALYST = "analyst"
 
 
+class Mails(Protocol):
+    """What took the mails."""
+
+    def mails(self) -> list[SunkMail]:
+        """Return every mail, the oldest first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stack:
     """A running stack and the ways into it.
@@ -64,6 +79,7 @@ class Stack:
         amazon: Control of the fake Amazon, None where it does not stand in.
         airflow: Airflow's API.
         mails: What would have been sent.
+        aws: S3, SES and Secrets Manager, None where the product does without.
     """
 
     settings: StackSettings
@@ -72,7 +88,8 @@ class Stack:
     supervisor: Supervisor
     amazon: FakeAmazonClient | None
     airflow: AirflowGateway
-    mails: MailSinkClient
+    mails: Mails
+    aws: LocalAws | None = None
 
     @property
     def ui_url(self) -> str:
@@ -112,18 +129,22 @@ def running_stack(settings: StackSettings, product: Settings, progress: Progress
         stack = _prepare(settings, supervisor)
         ending.callback(stack.postgres.stop)
         ending.callback(supervisor.stop_all)
-        with progress.step("PostgreSQL, mail sink" + (", the fake Amazon" if stack.amazon else "")):
+        with progress.step("PostgreSQL, mail sink" + ", the fake Amazon" * bool(stack.amazon) + ", AWS" * settings.aws):
             if stack.amazon:
-                _start_fake_amazon(stack)
-            _start_mail_sink(stack)
+                start_fake_amazon(stack)
+            if stack.aws:
+                stack.aws.start(supervisor)
+            start_mail_sink(stack)
             stack.postgres.start()
             _ensure_databases(stack)
             if stack.amazon:
-                _wait_for_fake_amazon(stack, stack.amazon)
+                wait_for_fake_amazon(stack, stack.amazon)
         if stack.amazon:
             register_application(stack.amazon, settings)
         products = product_environment(settings, stack.passwords, product, stack.amazon, stack.loader_dsn)
-        inherited = {**os.environ, **products}
+        if stack.aws:
+            stack.aws.prepare(supervisor, mail_address(products))
+        inherited = {**inherited_environment(settings), **products}
         environment = airflow_environment(
             settings,
             stack.passwords,
@@ -139,9 +160,9 @@ def running_stack(settings: StackSettings, product: Settings, progress: Progress
             for name, command in PROCESSES.items():
                 if name == SCHEDULER:
                     # It starts what is due at once, and a task whose api-server does not answer yet has failed.
-                    _wait_for_airflow(stack, ("metadatabase",))
+                    wait_for_airflow(stack, ("metadatabase",))
                 supervisor.start(name, command, env=environment, cwd=PROJECT_ROOT)
-            _wait_for_airflow(stack, ("metadatabase", "scheduler", "dag_processor"))
+            wait_for_airflow(stack, ("metadatabase", "scheduler", "dag_processor"))
         yield stack
 
 
@@ -158,6 +179,8 @@ def _require_ports(settings: StackSettings) -> None:
     require_free_port("the page of the mails", settings.mails_port, "MAILS_PORT")
     if settings.fake_amazon:
         require_free_port("the fake Amazon", settings.fake_amazon_port, "FAKE_AMAZON_PORT")
+    if settings.aws:
+        require_free_port("what plays AWS", settings.aws_port, "AWS_PORT")
 
 
 def _prepare(settings: StackSettings, supervisor: Supervisor) -> Stack:
@@ -168,11 +191,13 @@ def _prepare(settings: StackSettings, supervisor: Supervisor) -> Stack:
     write_local_settings(settings.run_dir / "airflow")
     amazon = FakeAmazonClient(f"http://127.0.0.1:{settings.fake_amazon_port}") if settings.fake_amazon else None
     airflow = AirflowGateway(f"http://127.0.0.1:{settings.ui_port}", UI_USER, passwords.ui)
-    mails = MailSinkClient(f"http://127.0.0.1:{settings.mails_port}")
-    return Stack(settings, passwords, postgres, supervisor, amazon, airflow, mails)
+    aws = LocalAws(settings.aws_port) if settings.aws else None
+    mails = aws or MailSinkClient(f"http://127.0.0.1:{settings.mails_port}")
+    return Stack(settings, passwords, postgres, supervisor, amazon, airflow, mails, aws)
 
 
-def _start_fake_amazon(stack: Stack) -> None:
+def start_fake_amazon(stack: Stack) -> None:
+    """Start Amazon's stand-in; it does not answer yet."""
     settings = stack.settings
     command = [sys.executable, "-m", "include.fake_amazon", "--port", str(settings.fake_amazon_port)]
     command += ["--state-dir", str(settings.run_dir / "fake_amazon"), "--rate-scale", f"{settings.rate_scale:g}"]
@@ -181,7 +206,8 @@ def _start_fake_amazon(stack: Stack) -> None:
     stack.supervisor.start("fake-amazon", command, cwd=PROJECT_ROOT)
 
 
-def _start_mail_sink(stack: Stack) -> None:
+def start_mail_sink(stack: Stack) -> None:
+    """Start what takes every mail."""
     settings = stack.settings
     command = [sys.executable, "-m", "include.local_stack.mail_sink", "--folder", str(settings.run_dir / "mails")]
     command += ["--smtp-port", str(settings.smtp_port), "--http-port", str(settings.mails_port)]
@@ -193,7 +219,13 @@ def _start_start_page(stack: Stack, environment: dict[str, str]) -> None:
     stack.supervisor.start("start-page", command, env=environment, cwd=PROJECT_ROOT)
 
 
-def _wait_for_fake_amazon(stack: Stack, amazon: FakeAmazonClient) -> None:
+def wait_for_fake_amazon(stack: Stack, amazon: FakeAmazonClient) -> None:
+    """Return when the fake Amazon answers.
+
+    Raises:
+        OperatorActionError: It does not, or a process ended.
+    """
+
     def answers() -> bool:
         # What it does not like about an orders file is its last line.
         stack.supervisor.check()
@@ -207,7 +239,11 @@ def _wait_for_fake_amazon(stack: Stack, amazon: FakeAmazonClient) -> None:
 
 def _ensure_databases(stack: Stack) -> None:
     ensure_role(stack.postgres, ANALYST, stack.passwords.analyst)
-    ensure_database(stack.postgres, "warehouse", "loader", stack.passwords.loader, readers=[ANALYST])
+    # A role to be granted to people, not to log in as; its password opens nothing.
+    ensure_role(stack.postgres, PERSONAL_DATA_READER, token_urlsafe(18), login=False)
+    ensure_database(
+        stack.postgres, "warehouse", "loader", stack.passwords.loader, readers=[ANALYST, PERSONAL_DATA_READER]
+    )
     ensure_database(stack.postgres, "airflow", "airflow", stack.passwords.airflow)
 
 
@@ -227,7 +263,14 @@ def _migrate_airflow(stack: Stack, environment: dict[str, str]) -> None:
         raise OperatorActionError("Airflow's database could not be migrated.", remedy=f"Read {log}.")
 
 
-def _wait_for_airflow(stack: Stack, parts: Sequence[str]) -> None:
+def wait_for_airflow(stack: Stack, parts: Sequence[str]) -> None:
+    """Return when these parts of Airflow, in the words of its health report, are healthy.
+
+    Raises:
+        OperatorActionError: A process ended.
+        SellerOrdersError: They are not healthy in `AIRFLOW_PATIENCE_S`.
+    """
+
     def healthy() -> bool:
         stack.supervisor.check()
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import cast
 
 from include.authorization.consent_state import in_hand
@@ -30,6 +30,7 @@ from include.notifications.meanings import (
     EXPIRES,
     LATE,
     MAIL_REFUSED,
+    PERSONAL_DATA,
     REFUSED,
     SECRET_EXPIRES,
     SELLERS_FILE,
@@ -43,6 +44,8 @@ from include.warehouse.connection import Connection
 log = logging.getLogger(__name__)
 SECRET_LIFE = timedelta(days=180)
 WATCH = "authorization_watch"
+# The purge takes what is due before the next night, so that nothing is ever late but by its own lateness.
+OVERDUE = timedelta(hours=1)
 
 
 def warn_of_expiry(
@@ -82,8 +85,7 @@ def warn_of_secret(
     """Owe the operators the warning of that day before the client secret's 180 days end; unknown is not guessed."""
     left = None
     if made_on is not None:
-        ends_utc = datetime.combine(made_on, datetime.min.time(), now_utc.tzinfo) + SECRET_LIFE
-        left = ends_utc - now_utc
+        left = secret_ends_utc(made_on) - now_utc
     day = None if left is None else _threshold(settings.secret_warning_days, left)
     if left is None or day is None:
         for incident in open_of_class(connection, SECRET_EXPIRES):
@@ -109,6 +111,11 @@ def warn_of_secret(
             kind=f"secret_expires_{day}",
             facts={"meaning": meaning, "details": [("Ends", format_utc(now_utc + left))]},
         )
+
+
+def secret_ends_utc(made_on: date) -> datetime:
+    """When a client secret that was made on a day ends."""
+    return datetime.combine(made_on, datetime.min.time(), UTC) + SECRET_LIFE
 
 
 def tell_what_is_late(
@@ -186,6 +193,24 @@ def tell_of_broken_sellers_file(
         return
     with connection.transaction():
         incident, _ = open_incident(connection, None, SELLERS_FILE, now_utc=now_utc, facts={"remedy": problem})
+        tell_operators(connection, incident, operators_of(settings), now_utc=now_utc)
+
+
+def tell_of_overdue_personal_data(connection: Connection, settings: NotificationSettings, *, now_utc: datetime) -> None:
+    """Owe the operators one word of personal data that nobody deleted in time, or end that incident."""
+    row = connection.execute(
+        "SELECT min(delete_after_utc) FROM (SELECT delete_after_utc FROM amazon_pii.buyers"
+        " UNION ALL SELECT delete_after_utc FROM amazon_pii.recipients) AS data WHERE delete_after_utc < %s",
+        (now_utc - OVERDUE,),
+    ).fetchone()
+    due_utc = cast("datetime | None", row[0] if row else None)
+    if due_utc is None:
+        for incident in open_incidents(connection, None, PERSONAL_DATA):
+            close_incident(connection, incident, now_utc=now_utc)
+        return
+    with connection.transaction():
+        remedy = f"The first were due on {format_utc(due_utc)}. Unpause personal_data_purge, or read its failed task."
+        incident, _ = open_incident(connection, None, PERSONAL_DATA, now_utc=now_utc, facts={"remedy": remedy})
         tell_operators(connection, incident, operators_of(settings), now_utc=now_utc)
 
 

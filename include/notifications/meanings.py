@@ -19,6 +19,7 @@ LATE = "DataLate"
 MASS_REFUSAL = "MassRefusal"
 MAIL_REFUSED = "MailRefused"
 SELLERS_FILE = "SellersFileBroken"
+PERSONAL_DATA = "PersonalDataOverdue"
 # What the way to an authorization and back is told of has classes too.
 INVITATION = "Invitation"
 RENEWED = "AuthorizationRenewed"
@@ -82,6 +83,11 @@ MEANINGS = {
     ),
     SELLERS_FILE: Meaning(
         "sellers.yaml cannot be read: every DAG is away until it is mended.", about_all=True, ends_when="watched"
+    ),
+    PERSONAL_DATA: Meaning(
+        "Buyers' or recipients' data are still here after their 30 days: personal_data_purge does not do its work.",
+        about_all=True,
+        ends_when="watched",
     ),
     MAIL_REFUSED: Meaning("A mail server refuses an address; somebody has not been told.", ends_when="watched"),
     INVITATION: Meaning(

@@ -36,14 +36,16 @@ def application(means: Means) -> Iterator[Finding]:
             means.application, token_url=means.settings.lwa_token_url, now=means.now, timeout_s=ANSWER_WITHIN_S
         )
         yield ok("Amazon accepts client id and secret")
-    if means.consent.tokens_in == "airflow":
-        yield from _connection(means)
+    yield from _connection(means)
 
 
 def _connection(means: Means) -> Iterator[Finding]:
-    found = means.airflow.connection(APPLICATION_CONNECTION_ID)
+    found = means.tokens.connection(APPLICATION_CONNECTION_ID)
     if found is None:
-        yield wrong(f"There is no Connection {APPLICATION_CONNECTION_ID}.", "Make it in Airflow; Test asks Amazon.")
+        yield wrong(
+            f"There is no Connection {APPLICATION_CONNECTION_ID} in {means.tokens.place}.",
+            "Make it there: in Airflow its Test button asks Amazon, for Secrets Manager see docs/aws.md.",
+        )
         return
     if means.consent.client_id and found.get("login") != means.consent.client_id:
         yield wrong(
@@ -51,7 +53,8 @@ def _connection(means: Means) -> Iterator[Finding]:
             "Both must be the same application: what one authorizes the other cannot use.",
         )
     try:
-        made_on = date.fromisoformat(str(json.loads(found.get("extra") or "{}").get("made_on") or ""))
+        extra = found.get("extra") or "{}"
+        made_on = date.fromisoformat(str((json.loads(extra) if isinstance(extra, str) else extra).get("made_on") or ""))
     except (ValueError, AttributeError):
         yield look(
             f"Connection {APPLICATION_CONNECTION_ID} does not say when the client secret was made.",

@@ -16,6 +16,7 @@ CHECKS: Final[tuple[tuple[str, Check], ...]] = (
     ("Sellers", our_side.sellers_file),
     ("Warehouse", our_side.warehouse),
     ("Raw pages", our_side.raw_pages),
+    ("Buyers' data", our_side.personal_data),
     ("Airflow", our_side.airflow),
     ("DAGs", our_side.dags),
     ("Connections", our_side.connections),

@@ -15,6 +15,7 @@ from include.consent.means import Means
 from include.errors import SettingsError, TransientError
 from include.notifications import incidents
 from include.orders import removal
+from include.orders.forgetting import forget_seller
 from include.sellers.registry import DAG_ID_PREFIX
 from include.sellers.seller import CONNECTION_ID_PREFIX
 from include.warehouse.connection import Connection, seller_lock
@@ -33,7 +34,7 @@ def offboard(
     patience_s: float = TASK_PATIENCE_S,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[str]:
-    """Let a seller go, whether or not its entry still stands in sellers.yaml.
+    """Let a seller go, whether or not its entry still stands in sellers.yaml; personal data go in any case, at once.
 
     Args:
         connection: The warehouse.
@@ -66,10 +67,14 @@ def offboard(
         held.enter_context(_alone(connection, seller_id, patience_s, sleep))
         closed = incidents.close_of_seller(connection, seller_id, now_utc=means.now())
         yield f"Ended: {closed} open incidents with their mails, {ended} consents on their way."
+        gone = forget_seller(
+            connection, seller_id, means.settings, reason="offboarding", requested_by="offboard", now=means.now
+        )
+        yield f"Deleted: personal data, {gone}; no. {gone.deletion_no} of ops.personal_data_deletion."
         if delete_data:
             yield from _delete(connection, seller_id, means)
         else:
-            yield "Orders, raw pages and history stay as they are."
+            yield "Orders, raw pages, none of which names a person, and history stay as they are."
     if seller_id in means.sellers():
         yield f"Now take {seller_id} out of {means.settings.sellers_file}: until then its link still connects."
     yield "At Amazon the authorization ends when the seller deactivates the application, or after 365 days."

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import timedelta
-
-from upath import UPath
+from urllib.parse import urlsplit
 
 from include.authorization.status import GOOD, read_authorizations
 from include.clock import format_utc
 from include.consent.means import Means
 from include.notifications.lookout import WATCH, silent_for
 from include.operations.finding import Finding, look, ok, wrong
+from include.orders import store
+from include.orders.forgetting import PURGE
+from include.orders.personal_files import personal_files
 from include.sellers.registry import MisconfiguredSeller, load_sellers
 from include.sellers.seller import CONNECTION_ID_PREFIX, DAG_TAG
+from include.settings.product import MOST_PERSONAL_DATA_DAYS
 from include.warehouse.connection import connect, warehouse_errors
 from include.warehouse.migrate import is_newest
 
@@ -66,14 +68,23 @@ def warehouse(means: Means) -> Iterator[Finding]:
 
 def raw_pages(means: Means) -> Iterator[Finding]:
     """Whether the store answers; whether it takes pages is seen by the first run, because nothing is written here."""
+    address, is_bucket = store.shown(means.settings.raw_url), urlsplit(means.settings.raw_url).scheme in store.S3
     try:
-        exists = UPath(means.settings.raw_url).exists()
-    except Exception as refused:  # noqa: BLE001 - every store has errors of its own, and all mean the same here
-        yield wrong(f"RAW_URL does not answer ({type(refused).__name__}).", "Check its address and credentials.")
+        # An empty bucket has no folder in it, and that is fine.
+        exists = store.exists(_bucket_of(means.settings.raw_url) if is_bucket else means.settings.raw_url)
+    except (ValueError, ImportError) as unknown:
+        said = f"RAW_URL {address} is no address of a store ({type(unknown).__name__})."
+        yield wrong(said, "Check address and credentials.")
         return
-    # Between scheme and host an address may carry a password.
-    address = re.sub(r"//[^/]*@", "//", means.settings.raw_url)
+    if is_bucket and not exists:
+        yield wrong(f"There is no bucket {_bucket_of(address)}.", "Make it; nothing here does. docs/aws.md says how.")
+        return
     yield ok(f"{address} {'answers' if exists else 'is made by the first run'}")
+
+
+def _bucket_of(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def airflow(means: Means) -> Iterator[Finding]:
@@ -113,12 +124,30 @@ def connections(means: Means) -> Iterator[Finding]:
     if means.consent.tokens_in == "airflow":
         stored = means.airflow.connection_ids(CONNECTION_ID_PREFIX)
         never |= {name for name, seller in sellers.items() if seller.connection_id not in stored}
+    elif left := means.airflow.connection_ids("amazon_"):
+        yield look(
+            f"Airflow's own store still holds {_named(left)}.",
+            "Nobody reads them any more: delete them there, for they hold secrets.",
+        )
     good = [name for name in sellers if name not in never and standings[name].status in GOOD]
     if never:
         yield look(f"Not connected: {_named(never)}.", "Send the invitation: in Airflow, Browse, Amazon sellers.")
     for name in sorted(set(sellers) - set(good) - never):
         yield look(f"{name} is {standings[name].status} since {format_utc(standings[name].since_utc or means.now())}.")
     yield ok(f"{len(good)} of {len(sellers)} sellers are connected")
+
+
+def personal_data(means: Means) -> Iterator[Finding]:
+    """Who has buyers' names kept, whether there is a key for them, and whether anybody deletes them in time."""
+    wanting = {name: seller for name, seller in means.sellers().items() if seller.personal_data}
+    for seller in wanting.values():
+        personal_files(seller, means.settings)
+    if means.settings.personal_data_days > MOST_PERSONAL_DATA_DAYS:
+        days, law = means.settings.personal_data_days, means.settings.personal_data_law
+        yield look(f"Personal data are kept for {days} days, by {law}.", "Amazon's rule is 30 at most.")
+    if wanting and means.airflow.is_paused(PURGE) is not False:
+        yield wrong(f"{PURGE} is paused or not there.", "Unpause it: names and addresses must go after their 30 days.")
+    yield ok(f"wanted of {_named(set(wanting))}, and there is a key" if wanting else "wanted of no seller")
 
 
 def _named(names: set[str]) -> str:

@@ -8,6 +8,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from email.utils import parseaddr
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,6 +21,11 @@ from include.warehouse.connection import connect, warehouse_errors
 
 ANSWER_WITHIN_S = 10.0
 CERTIFICATE_DAYS = 14
+# What an account in the sandbox may send in a day.
+SANDBOX_MAILS = 200
+
+# What the start page's `/health` says that the checks of the warehouse say in full.
+TROUBLES_TOLD = {"silent": "authorization_watch is silent", "migrations_missing": "migrations are missing"}
 
 
 def start_page(means: Means) -> Iterator[Finding]:
@@ -49,8 +55,8 @@ def _health(base_url: str) -> Finding:
         return wrong(f"Something else than our start page answers on {base_url}.", remedy)
     if status == "ok":
         return ok(f"{base_url} answers")
-    if status == "silent":
-        return look(f"{base_url} answers, and says that authorization_watch is silent.", "See Warehouse above.")
+    if told := TROUBLES_TOLD.get(status):
+        return look(f"{base_url} answers, and says that {told}.", "See Warehouse above.")
     return wrong(f"{base_url} answers, but does not reach the warehouse.", "Give it the same WAREHOUSE_DSN.")
 
 
@@ -96,16 +102,43 @@ def mail(means: Means) -> Iterator[Finding]:
     if not ours.operator_contacts:
         yield wrong("OPERATOR_CONTACTS is not set.", "Nobody of yours hears of what only you can mend.")
     found = means.airflow.connection(ours.mail_connection_id)
-    if found is None:
+    if ours.mail_transport == "ses":
+        yield from _ses(parseaddr(ours.mail_from)[1], ours.mail_connection_id if found else "")
+    elif found is None:
         yield look(
             f"Airflow's own store has no Connection {ours.mail_connection_id}.",
             "Make it under Admin, Connections, unless a secrets backend holds it.",
         )
-    elif ours.mail_transport == "smtp":
-        yield _mail_server(found)
     else:
-        yield ok(f"by Amazon SES with the Connection {ours.mail_connection_id}; its Test button tells more")
+        yield _mail_server(found)
     yield from _unsent(means)
+
+
+def _ses(sender: str, connection_id: str) -> Iterator[Finding]:
+    """Ask Amazon SES what it would take from whom, as this machine's own role; a Connection's login nobody may read."""
+    import boto3  # noqa: PLC0415 - only who uses it pays for it
+    from botocore.config import Config  # noqa: PLC0415 - the same
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - the same
+
+    if connection_id:
+        yield ok(f"by Amazon SES with the Connection {connection_id}; its Test button tells more")
+        return
+    once = Config(connect_timeout=ANSWER_WITHIN_S, read_timeout=ANSWER_WITHIN_S, retries={"total_max_attempts": 1})
+    domain = sender.rpartition("@")[2]
+    try:
+        client = boto3.client("ses", config=once)
+        known = client.get_identity_verification_attributes(Identities=[sender, domain])["VerificationAttributes"]
+        most = client.get_send_quota()["Max24HourSend"]
+    except (ClientError, BotoCoreError) as refused:
+        code = refused.response["Error"]["Code"] if isinstance(refused, ClientError) else type(refused).__name__
+        yield wrong(f"Amazon SES does not answer us ({code}).", "Look at role, region and policy: docs/aws.md.")
+        return
+    if not any(facts.get("VerificationStatus") == "Success" for facts in known.values()):
+        yield wrong(f"Amazon SES has verified neither {sender} nor {domain}.", "Verify one of them there.")
+    elif most <= SANDBOX_MAILS:
+        yield look("Amazon SES is in its sandbox: it writes to verified addresses alone.", "Ask AWS to end that.")
+    else:
+        yield ok(f"by Amazon SES, which has verified {sender} or its domain")
 
 
 def _mail_server(found: dict[str, Any]) -> Finding:

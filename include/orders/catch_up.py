@@ -14,6 +14,7 @@ from typing import Final
 
 from include.clock import Now
 from include.errors import AccessDeniedError, ContractError, NotYetError, TransientError
+from include.log_context import of_stretch, of_window
 from include.orders import progress, report_rows, windows
 from include.orders.catching_up import Plan, plan
 from include.orders.details import WORTH_A_VISIT, fetch_details, still_wanted, waiting_pages
@@ -69,7 +70,8 @@ class CatchUp:
             return None
         note_plan(self._connection, seller_id, gap, chosen, now_utc=self._now())
         if chosen.way == "report":
-            log.info("Since %s: %s", f"{gap[0]:%Y-%m-%d %H:%M} UTC", chosen.forecast(self._now()))
+            with of_stretch(*gap):
+                log.info("Since %s: %s", f"{gap[0]:%Y-%m-%d %H:%M} UTC", chosen.forecast(self._now()))
             report_rows.want(self._connection, seller_id, chosen.reports, now_utc=self._now())
             self.go_on()
         return chosen
@@ -77,16 +79,17 @@ class CatchUp:
     def go_on(self) -> None:
         """Ask for wanted reports, ask how far the others are, fetch what is done; whatever fails waits for later."""
         for report in report_rows.open_reports(self._connection, self._seller.seller_id, "wanted", "requested"):
-            try:
-                self._ask(report) if report.state == "wanted" else self._look(report)
-            except NotYetError:
-                return
-            except (ContractError, AccessDeniedError) as refused:
-                # Without the reports' role searchOrders still reads everything, only later.
-                log.warning("Report %d is given up: %s", report.report_no, refused)
-                report_rows.note_failed(self._connection, report, str(refused))
-            except TransientError as trouble:
-                log.warning("Report %d waits: %s", report.report_no, trouble)
+            with of_window(report):
+                try:
+                    self._ask(report) if report.state == "wanted" else self._look(report)
+                except NotYetError:
+                    return
+                except (ContractError, AccessDeniedError) as refused:
+                    # Without the reports' role searchOrders still reads everything, only later.
+                    log.warning("Report %d is given up: %s", report.report_no, refused)
+                    report_rows.note_failed(self._connection, report, str(refused))
+                except TransientError as trouble:
+                    log.warning("Report %d waits: %s", report.report_no, trouble)
 
     def details(self) -> int:
         """Fetch details as far as their bucket goes; returns how many are still wanted."""
@@ -236,5 +239,6 @@ def close_gap(connection: Connection, seller: Seller, settings: Settings, now_ut
     if is_missing or windows.is_extracting(connection, seller.seller_id):
         return False
     windows.record_closed(connection, seller, settings, mark.complete_through_utc, told, now_utc)
-    log.info("The gap is closed: everything up to %s is in the tables", f"{told:%Y-%m-%d %H:%M} UTC")
+    with of_stretch(mark.complete_through_utc, told):
+        log.info("The gap is closed: everything up to %s is in the tables", f"{told:%Y-%m-%d %H:%M} UTC")
     return True

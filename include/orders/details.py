@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Final, cast
 
@@ -12,6 +13,9 @@ from include.errors import NotYetError
 from include.orders import windows
 from include.orders.landing import page_url, write_page
 from include.orders.personal_data import remove_personal_data
+from include.orders.personal_load import land_personal_data
+from include.orders.personal_parts import included_data
+from include.orders.personal_tables import personal_data_lock
 from include.sellers.registry import Seller
 from include.settings import Settings
 from include.spapi.client import SellingPartnerClient
@@ -40,7 +44,7 @@ def fetch_details(
     found: list[tuple[str, bytes, datetime]] = []
     try:
         for order_id, last_updated_utc in wanted:
-            body = get_order(client, order_id, settings.included_data)
+            body = get_order(client, order_id, included_data(seller, settings))
             if body is None:
                 log.warning("Amazon shows order %s no more; it stays as the report told it", order_id)
                 _take_off(connection, seller.seller_id, [order_id])
@@ -84,10 +88,14 @@ def _land(
     connection: Connection, seller: Seller, settings: Settings, found: Sequence[tuple[str, bytes, datetime]], now: Now
 ) -> None:
     updates = [last_updated_utc for _, _, last_updated_utc in found]
-    body = remove_personal_data(b'{"orders":[' + b",".join(body for _, body, _ in found) + b"]}")
-    with connection.transaction():
+    whole = b'{"orders":[' + b",".join(body for _, body, _ in found) + b"]}"
+    body = remove_personal_data(whole)
+    # The purge must not take the file of a window that it cannot see yet for a useless one.
+    undisturbed = personal_data_lock(connection, seller.seller_id) if seller.personal_data else nullcontext()
+    with undisturbed, connection.transaction():
         window = windows.record_details(connection, seller, settings, (min(updates), max(updates)), now())
         url = page_url(settings.raw_url, seller.seller_id, window, 1)
+        land_personal_data(connection, seller, settings, window_id=window.window_id, page=1, body=whole, now_utc=now())
         write_page(url, body)
         windows.record_page(
             connection,

@@ -9,11 +9,14 @@ from typing import cast
 
 from include.clock import Now, format_utc
 from include.errors import ContractError, NotYetError, SellerOrdersError, ThrottledError
+from include.log_context import of_window
 from include.orders import planning, progress, windows
 from include.orders.catch_up import CatchUp
 from include.orders.coverage import log_what_is_not_covered
 from include.orders.landing import page_url, write_page
 from include.orders.personal_data import remove_personal_data
+from include.orders.personal_files import personal_files
+from include.orders.personal_load import land_personal_data
 from include.orders.planning import Purpose, Slice
 from include.orders.progress import Request
 from include.sellers.registry import Seller
@@ -75,9 +78,12 @@ def extract_orders(
 
     Raises:
         NotYetError: The quota is used up; come back when it says.
+        SettingsError: Personal data are wanted and PERSONAL_DATA_KEY is absent; Amazon was asked nothing.
         SellerOrdersError: As `SellingPartnerClient.get` says; the pages landed so far stay.
         TransientError: Another run works on this seller, or the warehouse or the landing is out of reach.
     """
+    # Without a key there is no place for what would be asked for: better to ask nothing.
+    personal_files(seller, settings)
     extraction = _Extraction(seller, client, connection, settings, now, begun_utc or now(), request)
     # A stretch that somebody asked for is read as asked, whatever gap there is besides.
     catch_up = None if request else CatchUp(seller, client, connection, settings, now)
@@ -132,8 +138,10 @@ class _Extraction:
                 return False
             if self._has_had_enough():
                 return True
-            if not self._read(window or self._open(cast("Slice", next_slice))):
-                return True
+            window = window or self._open(cast("Slice", next_slice))
+            with of_window(window):
+                if not self._read(window):
+                    return True
 
     def result(self, more: bool) -> ExtractResult:
         """Count what the run has landed, earlier visits included."""
@@ -241,7 +249,17 @@ class _Extraction:
         except SellerOrdersError as problem:
             problem.request_id = page.request_id
             raise
-        url = page_url(self.settings.raw_url, self.seller.seller_id, window, window.pages + 1)
+        number = window.pages + 1
+        url = page_url(self.settings.raw_url, self.seller.seller_id, window, number)
+        land_personal_data(
+            self.connection,
+            self.seller,
+            self.settings,
+            window_id=window.window_id,
+            page=number,
+            body=page.body,
+            now_utc=extracted_utc,
+        )
         write_page(url, body)
         moved = windows.record_page(
             self.connection,

@@ -6,6 +6,8 @@ One transaction a window: a load that dies leaves the tables as they were, and d
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, cast
@@ -14,10 +16,14 @@ import psycopg
 
 from include.clock import Now, utc_now
 from include.errors import LoadError
+from include.log_context import of_window
 from include.orders import rejections, windows
 from include.orders.catch_up import close_gap
 from include.orders.forecasts import note_outcome
 from include.orders.landing import read_page
+from include.orders.personal_load import PersonalLoad, open_personal_load
+from include.orders.personal_parts import PersonalPart
+from include.orders.personal_tables import personal_data_lock
 from include.orders.planning import Purpose
 from include.orders.reading import Rejected, read_orders
 from include.orders.records import Order
@@ -75,11 +81,13 @@ class ReadOrder(NamedTuple):
 
     Attributes:
         version: What decides between two states of one order: the later update, then the later reading.
+        part: What landed beside the page of its buyer and recipient.
     """
 
     order: Order
     landed_page: str
     version: tuple[datetime, datetime]
+    part: PersonalPart | None = None
 
 
 def load_orders(
@@ -89,6 +97,7 @@ def load_orders(
     seller: Seller | None = None,
     settings: Settings | None = None,
     now: Now = utc_now,
+    tell: Callable[[Loaded], None] = lambda _: None,
 ) -> LoadResult:
     """Load every window of the seller that waits, oldest first, each whole with its watermark; then its reports.
 
@@ -98,16 +107,22 @@ def load_orders(
         seller: Its entry; without a usable one reports wait.
         settings: What was asked for.
         now: Tells the time.
+        tell: Is told of each window that is in the tables, whatever becomes of the next.
 
     Raises:
         ContractError: A page is not as documented; nothing of its window is loaded.
         LoadError: The warehouse refuses the rows, or a landed page is gone.
+        SettingsError: PERSONAL_DATA_KEY is absent, or opens a file of personal data no more.
         TransientError: Another run works on this seller.
     """
     total = Loaded()
     with seller_lock(connection, seller_id):
+        personal = open_personal_load(connection, seller, settings, now) if seller and settings else None
         for window in windows.windows_to_load(connection, seller_id):
-            total += load_window(connection, window)
+            with of_window(window):
+                loaded = load_window(connection, window, personal)
+            tell(loaded)
+            total += loaded
         if seller and settings:
             load_reports(connection, seller, now)
             forget_fetched(connection, seller_id)
@@ -122,15 +137,22 @@ def load_orders(
         )
 
 
-def load_window(connection: Connection, window: windows.Window) -> Loaded:
+def load_window(connection: Connection, window: windows.Window, personal: PersonalLoad | None = None) -> Loaded:
     """Load one window's landed pages and close it, in one transaction; the caller holds the seller's lock.
+
+    Args:
+        connection: The warehouse.
+        window: The window.
+        personal: For what landed of persons; its files are deleted once they are in the tables.
 
     Raises:
         SellerOrdersError: As `load_orders` says.
     """
+    pages = windows.landed_pages(connection, window)
+    undisturbed = personal_data_lock(connection, window.seller_id) if personal else nullcontext()
     try:
-        with connection.transaction():
-            loaded = _load_pages(connection, window)
+        with undisturbed, connection.transaction():
+            loaded = _load_pages(connection, window, pages, personal)
             windows.mark_loaded(connection, window, loaded.late_finds)
     except psycopg.OperationalError:
         raise
@@ -142,6 +164,8 @@ def load_window(connection: Connection, window: windows.Window) -> Loaded:
             remedy="The landed pages stay; mend the cause and clear load_orders.",
             code=refused.sqlstate or "",
         ) from None
+    if personal:
+        personal.delete_files(window, [url for _, url, _ in pages])
     log.info(
         "Window %d (%s): loaded %d orders, %d items; %d rejected, %d late finds",
         window.window_id,
@@ -154,31 +178,42 @@ def load_window(connection: Connection, window: windows.Window) -> Loaded:
     return loaded
 
 
-def _load_pages(connection: Connection, window: windows.Window) -> Loaded:
+def _load_pages(
+    connection: Connection,
+    window: windows.Window,
+    pages: list[tuple[int, str, datetime]],
+    personal: PersonalLoad | None,
+) -> Loaded:
     rejections.forget_window(connection, window.window_id)
     mark = windows.watermark(connection, window.seller_id)
     # What somebody requested or history brings was not late, it was never asked for.
     looked_again = mark and window.purpose in (Purpose.NIGHTLY, Purpose.REREAD)
     known = (mark.complete_from_utc, mark.complete_through_utc) if mark and looked_again else None
     total = Loaded()
-    pages = windows.landed_pages(connection, window)
     for start in range(0, len(pages), PAGES_AT_ONCE):
         newest: dict[str, ReadOrder] = {}
         rejected = 0
         for number, url, extracted_utc in pages[start : start + PAGES_AT_ONCE]:
             orders, unreadable = read_orders(read_page(url))
-            _keep_newest(newest, orders, f"{window.window_id}/{number}", extracted_utc)
+            parts = personal.parts_of(window, number, url) if personal else {}
+            _keep_newest(newest, orders, f"{window.window_id}/{number}", extracted_utc, parts)
             rejected += _reject(connection, window, number, extracted_utc, unreadable)
-        total += _publish(connection, window.seller_id, newest, known) + Loaded(rejected=rejected)
+        total += _publish(connection, window.seller_id, newest, known, personal) + Loaded(rejected=rejected)
     return total
 
 
-def _keep_newest(newest: dict[str, ReadOrder], orders: list[Order], landed_page: str, extracted_utc: datetime) -> None:
+def _keep_newest(
+    newest: dict[str, ReadOrder],
+    orders: list[Order],
+    landed_page: str,
+    extracted_utc: datetime,
+    parts: dict[str, PersonalPart],
+) -> None:
     for order in orders:
         version = order.last_updated_time, extracted_utc
         before = newest.get(order.order_id)
         if before is None or version >= before.version:
-            newest[order.order_id] = ReadOrder(order, landed_page, version)
+            newest[order.order_id] = ReadOrder(order, landed_page, version, parts.get(order.order_id))
 
 
 def _reject(
@@ -198,13 +233,19 @@ def _reject(
 
 
 def _publish(
-    connection: Connection, seller_id: str, newest: dict[str, ReadOrder], known: tuple[datetime, datetime] | None
+    connection: Connection,
+    seller_id: str,
+    newest: dict[str, ReadOrder],
+    known: tuple[datetime, datetime] | None,
+    personal: PersonalLoad | None,
 ) -> Loaded:
     # Nobody else writes this seller's rows while its lock is held, so what is compared here stays true.
     present = _present(connection, seller_id, list(newest))
     accepted = [read for id_, read in newest.items() if id_ not in present or read.version >= present[id_]]
     delete_orders(connection, seller_id, [read.order.order_id for read in accepted if read.order.order_id in present])
     insert_orders(connection, seller_id, [(r.order, r.version[1].isoformat(), r.landed_page) for r in accepted])
+    if personal:
+        personal.publish((r.order, r.version[1], r.part) for r in accepted)
     rejections.forget_orders(connection, seller_id, {r.order.order_id: r.version[1] for r in accepted})
     late = sum(known is not None and _is_late(read, present, *known) for read in accepted)
     items = sum(len(read.order.order_items) for read in accepted)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from include.clock import AMAZON_BEGAN
 from include.errors import SettingsError
+from include.log_context import of_window
 from include.orders import windows
 from include.orders.load import Loaded, load_window
 from include.warehouse.connection import Connection, seller_lock
@@ -41,6 +42,7 @@ def reload_orders(connection: Connection, seller_id: str, from_utc: datetime | N
             )
         total = Loaded()
         for number, window in enumerate(again, start=1):
-            log.info("Window %d of %d", number, len(again))
-            total += load_window(connection, window)
+            with of_window(window):
+                log.info("Window %d of %d", number, len(again))
+                total += load_window(connection, window)
         return total

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from upath import UPath
-
-from include.errors import TransientError
+from include.orders import store
 from include.orders.landing import delete_pages, seller_folder
+from include.orders.personal_files import folder_of
 from include.warehouse.connection import Connection
 
 # Whatever hangs on an order or a window goes with it.
 TABLES: Final = (
     "amazon.orders",
+    "amazon_pii.buyers",
+    "amazon_pii.recipients",
     "ops.extraction_window",
     "ops.rejected_order",
     "ops.watermark",
@@ -38,21 +39,16 @@ def delete_pages_of(connection: Connection, seller_id: str, raw_url: str) -> int
         How many were on record.
 
     Raises:
-        TransientError: The store refused it; the record stays, so that a second call goes on.
+        SellerOrdersError: The store refused it, as `include.orders.store.write` says; the record stays, so that a
+            second call goes on.
     """
     rows = connection.execute(
         "SELECT page_url FROM ops.landed_page JOIN ops.extraction_window USING (window_id) WHERE seller_id = %s",
         (seller_id,),
     ).fetchall()
-    try:
-        delete_pages(str(row[0]) for row in rows)
-        folder = UPath(seller_folder(raw_url, seller_id))
-        if folder.exists():
-            folder.fs.rm(folder.path, recursive=True)
-    except OSError as refused:
-        raise TransientError(
-            f"The raw pages of {seller_id} could not be deleted: {refused.strerror or refused}."
-        ) from refused
+    delete_pages(str(row[0]) for row in rows)
+    store.delete_folder(seller_folder(raw_url, seller_id))
+    store.delete_folder(folder_of(raw_url, seller_id))
     return len(rows)
 
 

@@ -6,6 +6,8 @@ import logging
 from datetime import timedelta
 
 from include.clock import Now
+from include.errors import SellerOrdersError
+from include.log_context import of_window
 from include.orders import windows
 from include.orders.landing import delete_pages
 from include.warehouse.connection import Connection
@@ -33,8 +35,9 @@ def delete_old_pages(connection: Connection, seller_id: str, *, days: int, now: 
     for window in old:
         try:
             delete_pages(url for _, url, _ in windows.landed_pages(connection, window))
-        except OSError as refused:
-            log.warning("Pages of window %d could not be deleted: %s", window.window_id, refused.strerror or refused)
+        except SellerOrdersError as refused:
+            with of_window(window):
+                log.warning("Pages of window %d stay for another night: %s", window.window_id, refused)
             return 0
         windows.mark_pages_deleted(connection, window)
     if old:

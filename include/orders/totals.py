@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from include.clock import Now, format_utc
+from include.log_context import of_window
 from include.orders import report_rows
 from include.orders.flat_file import AMOUNTS, ReportedOrder, read_flat_file
 from include.orders.landing import read_page
@@ -45,7 +46,8 @@ def load_reports(connection: Connection, seller: Seller, now: Now) -> int:
                     told += len(orders)
                     new += _publish(connection, seller, report, orders, now())
             report_rows.note_loaded(connection, report, told, now_utc=now())
-        log.info("Report %d: %d orders, %d of them new to the tables", report.report_no, told, new)
+        with of_window(report):
+            log.info("Report %d: %d orders, %d of them new to the tables", report.report_no, told, new)
         written += new
     return written
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 from include.clock import Now
+from include.orders.personal_parts import PERSONAL_WORDS, included_data
 from include.orders.planning import Purpose, Slice, newest_end
 from include.sellers.registry import Seller
 from include.settings import Settings
@@ -77,7 +78,17 @@ def resume(connection: Connection, seller: Seller, settings: Settings, now: Now)
         drop(connection, window)
         return None
     resumable = window.next_token and window.next_token_utc and now() - window.next_token_utc < TOKEN_LIFE
-    return window if resumable else restart(connection, window, seller, settings)
+    if not resumable:
+        return restart(connection, window, seller, settings)
+    # Nobody's personal data are asked for a page longer than they are wanted; Amazon lets this change between pages.
+    wanted = [word for word in window.included_data if word not in PERSONAL_WORDS]
+    wanted += [word for word in included_data(seller, settings) if word in PERSONAL_WORDS]
+    if set(wanted) != set(window.included_data):
+        connection.execute(
+            "UPDATE ops.extraction_window SET included_data = %s WHERE window_id = %s", (wanted, window.window_id)
+        )
+        return replace(window, included_data=wanted)
+    return window
 
 
 def open_window(
@@ -96,7 +107,7 @@ def open_window(
                 slice_.start_utc,
                 slice_.end_utc,
                 list(seller.marketplace_ids),
-                list(settings.included_data),
+                list(included_data(seller, settings)),
                 slice_.end_utc,
                 opened_utc,
                 slice_.expected_orders,
@@ -118,7 +129,7 @@ def restart(connection: Connection, window: Window, seller: Seller, settings: Se
         connection.execute(
             "UPDATE ops.extraction_window SET next_token = NULL, next_token_utc = NULL,"
             " complete_through_utc = window_end_utc, marketplace_ids = %s, included_data = %s WHERE window_id = %s",
-            (list(seller.marketplace_ids), list(settings.included_data), window.window_id),
+            (list(seller.marketplace_ids), list(included_data(seller, settings)), window.window_id),
         )
     return select(connection, "window_id = %s", window.window_id)[0]
 
@@ -201,7 +212,7 @@ def record_details(
             "start": updates[0],
             "end": updates[1],
             "places": list(seller.marketplace_ids),
-            "data": list(settings.included_data),
+            "data": list(included_data(seller, settings)),
             "now": now_utc,
         },
     ).fetchone()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -36,4 +37,9 @@ def is_newest(connection: Connection) -> bool:
     if connection.execute("SELECT to_regclass('ops.alembic_version')").fetchone() == (None,):
         return False
     applied = connection.execute("SELECT version_num FROM ops.alembic_version").fetchone()
-    return applied == (ScriptDirectory(MIGRATIONS).get_current_head(),)
+    return applied == (_newest(),)
+
+
+@cache
+def _newest() -> str | None:
+    return ScriptDirectory(MIGRATIONS).get_current_head()

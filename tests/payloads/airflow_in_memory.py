@@ -28,6 +28,7 @@ class Airflow:
         logins: By Connection, the id that stands in it.
     """
 
+    place = "Airflow"
     stored: dict[str, list[str]] = field(default_factory=dict)
     runs: list[tuple[str, str]] = field(default_factory=list)
     paused: set[str] = field(default_factory=set)

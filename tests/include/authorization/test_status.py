@@ -13,6 +13,7 @@ from include.authorization.fingerprint import fingerprint
 from include.authorization.status import (
     Authorization,
     Status,
+    ended_by,
     read_authorization,
     read_authorizations,
     record_authorized,
@@ -271,3 +272,36 @@ def test_an_account_is_remembered_and_what_is_unknown_forgets_nothing(warehouse:
     remember_account(warehouse, "acme", selling_partner_id="", marketplace_ids=[], store_names=[])
     known = read_authorization(warehouse, "acme")
     assert (known.selling_partner_id, known.marketplace_ids, known.store_names) == ("A1", ["DE", "FR"], ["Acme"])
+
+
+def test_a_refused_authorization_ended_when_amazon_last_accepted_it(ledger: Ledger, clock: HandClock) -> None:
+    ledger.good()
+    good_utc = clock()
+    clock.advance(days=3)
+    for status in (Status.VERIFYING, Status.REAUTHORIZATION_REQUIRED):
+        ledger.refused(status)
+        assert ended_by(ledger.connection, good_utc) == {"acme"}
+        assert ended_by(ledger.connection, good_utc - timedelta(seconds=1)) == set()
+
+
+@pytest.mark.parametrize("status", [Status.ACCESS_DENIED, Status.APPLICATION_CREDENTIALS])
+def test_what_is_not_the_sellers_end_ends_nothing(ledger: Ledger, clock: HandClock, status: Status) -> None:
+    ledger.good()
+    ledger.refused(status)
+    assert ended_by(ledger.connection, clock() + timedelta(days=1000)) == set()
+
+
+def test_an_authorization_that_nobody_used_since_ended_with_its_year(ledger: Ledger, clock: HandClock) -> None:
+    ledger.good()
+    ledger.authorized(clock() - timedelta(days=300))
+    ends_utc = clock() + timedelta(days=65)
+    assert ended_by(ledger.connection, ends_utc - timedelta(seconds=1)) == set()
+    assert ended_by(ledger.connection, ends_utc) == {"acme"}
+
+
+def test_an_authorization_that_amazon_accepts_after_its_year_has_not_ended(ledger: Ledger, clock: HandClock) -> None:
+    ledger.good()
+    ledger.authorized(clock() - timedelta(days=300))
+    clock.advance(days=70)
+    ledger.good()
+    assert ended_by(ledger.connection, clock() - timedelta(days=1)) == set()

@@ -22,6 +22,13 @@ def test_another_key_or_another_text_opens_nothing_and_lets_the_seller_start_aga
             unseal(wrong, key)
 
 
+def test_after_a_change_of_the_key_the_old_one_still_opens_what_it_sealed():
+    sealed = seal("Atzr|planted", "old")
+    assert unseal(sealed, "new", ("older", "old")) == "Atzr|planted"
+    with pytest.raises(TokenUnreadableError):
+        unseal(sealed, "new", ("older",))
+
+
 def test_without_a_key_nothing_is_kept():
     with pytest.raises(SettingsError, match="SECRET_KEY"):
         seal("Atzr|planted", "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from datetime import time
 from typing import Any
 
@@ -127,12 +126,3 @@ def test_login_with_amazon_out_of_order_is_waited_out_like_the_api(
     server.say(200, {"payload": []})
     validate_authorization(seller, client)
     assert clock.slept_s == [2, 4]
-
-
-def test_who_asks_for_personal_data_is_told_that_there_is_no_place_for_them_yet(
-    seller: Seller, client: SellingPartnerClient, server: ScriptedServer, caplog: pytest.LogCaptureFixture
-) -> None:
-    server.say(200, {"access_token": "Atza|1"})
-    server.say(200, {"payload": [participation(code) for code in ("DE", "FR", "PL")]})
-    validate_authorization(dataclasses.replace(seller, personal_data=True), client)
-    assert "personal_data: yes, but there is no guarded place" in caplog.text

@@ -326,6 +326,38 @@ def test_a_changed_secret_key_ends_what_waited_and_disturbs_nobody(desk):
     assert (desk.open_classes(), consent_state.unfinished(desk.warehouse)) == ([], [])
 
 
+def _change_the_key(desk, *, keep_old: bool) -> None:
+    old = desk.means.settings.secret_key
+    changed = {"secret_key": "another long random text", "old_secret_keys": (old,) if keep_old else ()}
+    desk.means = replace(desk.means, settings=replace(desk.means.settings, **changed))
+
+
+def test_what_waited_under_the_old_key_is_finished_where_that_is_still_known(desk):
+    desk.airflow.trouble = TransportError("away")
+    waiting = desk.consent()
+    desk.airflow.trouble = None
+    _change_the_key(desk, keep_old=True)
+    assert [result.outcome for result in finish_all(desk.warehouse, desk.means)] == [Outcome.DONE]
+    assert (desk.step(waiting.consent_id), _accepted(desk, "amazon_seller_acme")) == ("done", True)
+
+
+@pytest.mark.parametrize("keep_old", [False, True])
+def test_a_changed_secret_key_accuses_no_other_entry_of_having_this_token(desk, keep_old: bool):
+    assert desk.consent("other").outcome is Outcome.DONE
+    _change_the_key(desk, keep_old=keep_old)
+    assert desk.consent().outcome is Outcome.DONE
+
+
+def test_one_private_token_for_two_entries_is_confirmed_first_after_a_change_of_the_key_too(desk):
+    for seller_id in ("acme", "other"):
+        desk.sellers[seller_id] = replace(desk.sellers[seller_id], authorization="private")
+    token = desk.amazon.client.authorize("acme").refresh_token
+    keep_pasted(desk.warehouse, desk.sellers["acme"], token, desk.means, started_by="ops")
+    _change_the_key(desk, keep_old=True)
+    second = keep_pasted(desk.warehouse, desk.sellers["other"], token, desk.means, started_by="ops")
+    assert second.outcome is Outcome.CONFIRMING
+
+
 def test_a_renewal_that_waits_leaves_a_good_status_alone(desk):
     desk.consent()
     desk.airflow.trouble = TransportError("away")

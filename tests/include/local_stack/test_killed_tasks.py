@@ -57,7 +57,7 @@ import runpy
 from include.orchestration import dag_parts
 
 defaults = dag_parts.task_defaults
-dag_parts.task_defaults = lambda: {{**defaults(), "retries": 0}}
+dag_parts.task_defaults = lambda settings: {{**defaults(settings), "retries": 0}}
 runpy.run_path({path!r})
 """
 

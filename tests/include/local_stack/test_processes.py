@@ -53,6 +53,21 @@ def alive(pid: int) -> bool:
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
+def test_a_killed_child_takes_all_it_started_along_gets_no_word_and_may_start_again(supervisor: Supervisor) -> None:
+    deaf = (
+        "trap 'echo asked' TERM; (setsid sleep 600 & echo $!; wait) & echo $!; echo ready; while :; do sleep 0.1; done"
+    )
+    pid = supervisor.start("worker", shell(deaf))
+    assert wait_until(lambda: len(said(supervisor, "worker", "ready")) == 3, 10)
+    family = [pid, *map(int, [word for word in said(supervisor, "worker", "ready") if word.isdigit()])]
+    supervisor.kill("worker")
+    assert [one for one in family if alive(one)] == []
+    assert "asked" not in supervisor.log_file("worker").read_text()
+    supervisor.check()
+    supervisor.kill("worker")
+    supervisor.start("worker", shell("exec sleep 600"))
+
+
 def test_a_child_has_its_own_session_environment_folder_and_log(supervisor: Supervisor, tmp_path: Path) -> None:
     pid = supervisor.start(
         "talker",

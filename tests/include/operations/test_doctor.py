@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
+from cryptography.fernet import Fernet
 
+from include.airflow_gateway.token_store import SecretsManagerTokens
 from include.authorization.status import Status, record_refused
 from include.clock import utc_now
 from include.consent.means import Means
@@ -20,6 +23,7 @@ from include.operations.finding import Finding, wrong
 from tests.include.operations.conftest import House, with_settings
 
 APPLICATION, SELLERS = "amazon_application", "amazon_seller_acme"
+KEY = Fernet.generate_key().decode()
 OK_PAGE = {"status": "ok", "watch_ran_s_ago": 3}
 
 
@@ -252,3 +256,108 @@ def test_a_line_shows_what_is_wrong_without_colour_and_its_remedy_below():
 def test_a_password_in_raw_url_is_not_shown(house):
     means = with_settings(house.means, "settings", raw_url="memory://me:planted@there/raw")
     assert "planted" not in "".join(line_of(name, finding) for name, finding in findings(house, means))
+
+
+@pytest.mark.parametrize(
+    ("settings", "paused", "words"),
+    [
+        ({}, set(), "PERSONAL_DATA_KEY is not set"),
+        ({"personal_data_keys": ("none",)}, set(), "Key 1 of PERSONAL_DATA_KEY is no Fernet key"),
+        ({"personal_data_keys": (KEY,)}, {"personal_data_purge"}, "personal_data_purge is paused"),
+        (
+            {"personal_data_keys": (KEY,), "personal_data_days": 90, "personal_data_law": "§ 147 AO"},
+            set(),
+            "for 90 days, by § 147 AO",
+        ),
+    ],
+    ids=["no key", "no usable key", "nobody deletes", "kept for long"],
+)
+def test_who_wants_personal_data_needs_a_key_and_a_purge(house, settings, paused, words):
+    (seller,) = house.means.sellers().values()
+    wanting = replace(seller, personal_data=True)
+    means = replace(with_settings(house.means, "settings", **settings), sellers=lambda: {"acme": wanting})
+    house.airflow.paused = paused
+    (finding,) = not_ok(house, means)["Buyers' data"]
+    assert words in finding.text
+
+
+def test_personal_data_with_key_and_purge_are_fine(house):
+    (seller,) = house.means.sellers().values()
+    wanting = replace(seller, personal_data=True)
+    means = with_settings(house.means, "settings", personal_data_keys=(KEY,))
+    found = dict(findings(house, replace(means, sellers=lambda: {"acme": wanting})))
+    assert found["Buyers' data"].text == "wanted of acme, and there is a key"
+
+
+@pytest.fixture
+def at_aws(house, aws):
+    """The same set-up with pages, mails and tokens at AWS, whose own role is this process's."""
+    from s3fs import S3FileSystem
+
+    S3FileSystem.clear_instance_cache()
+    bucket = {"LocationConstraint": "eu-central-1"}
+    aws.client("s3").create_bucket(Bucket="raw-pages", CreateBucketConfiguration=bucket)
+    aws.client("ses").verify_domain_identity(Domain="example.com")
+    aws.fail("GetSendQuota", status=200, body=QUOTA.replace(b"{}", b"50000"))
+    fields = {"conn_type": "amazon_sp_application", **house.airflow.connections.pop(APPLICATION)}
+    fields["extra"] = json.loads(fields["extra"])
+    secret = {"Name": f"airflow/connections/{APPLICATION}", "SecretString": json.dumps(fields)}
+    aws.client("secretsmanager").create_secret(**secret)
+    house.airflow.connections.clear()
+    house.means = with_settings(house.means, "settings", raw_url="s3://raw-pages/raw")
+    house.means = with_settings(house.means, "notifications", mail_transport="ses", mail_connection_id="aws_default")
+    house.means = with_settings(house.means, "consent", tokens_in="secrets_manager")
+    house.means = replace(house.means, tokens=SecretsManagerTokens("airflow/connections"))
+    yield aws
+    S3FileSystem.clear_instance_cache()
+
+
+QUOTA = (
+    b"<GetSendQuotaResponse><GetSendQuotaResult><SentLast24Hours>0</SentLast24Hours><Max24HourSend>{}</Max24HourSend>"
+    b"<MaxSendRate>1</MaxSendRate></GetSendQuotaResult></GetSendQuotaResponse>"
+)
+DENIED = {"code": "AccessDenied", "status": 403}
+AT_AWS = {
+    "no bucket": ("Raw pages", "no bucket s3://other", lambda house, _: _set("settings", raw_url="s3://other/")(house)),
+    "a closed bucket": ("Raw pages", "docs/aws.md", lambda _, aws: aws.fail("S3 HEAD", **DENIED)),
+    "closed secrets": ("Application", "Let our role", lambda _, aws: aws.fail("GetSecretValue", "AccessDenied")),
+    "busy secrets": ("Application", "Throttling", lambda _, aws: aws.fail("GetSecretValue", "ThrottlingException")),
+    "no application": (
+        "Application",
+        "no Connection amazon_application in AWS Secrets Manager",
+        lambda _, aws: aws.client("secretsmanager").delete_secret(
+            SecretId=f"airflow/connections/{APPLICATION}", ForceDeleteWithoutRecovery=True
+        ) and None,
+    ),
+    "tokens left behind": (
+        "Connections",
+        "still holds amazon_seller_acme",
+        lambda house, _: house.airflow.connections.update({SELLERS: {"login": "A1"}}),
+    ),
+    "closed mail": ("Mail", "does not answer us (AccessDenied)", lambda _, aws: aws.fail("GetSendQuota", **DENIED)),
+    "a foreign sender": (
+        "Mail",
+        "verified neither x@other.example nor other.example",
+        lambda house, _: _set("notifications", mail_from="X <x@other.example>")(house),
+    ),
+    "the sandbox": (
+        "Mail",
+        "sandbox",
+        lambda _, aws: aws.fail("GetSendQuota", status=200, body=QUOTA.replace(b"{}", b"200")),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.slow
+def test_at_aws_every_check_says_so_too_and_nothing_is_written(house, at_aws):
+    assert not_ok(house) == {}
+    assert {call.removeprefix("S3 ")[:3] for call in at_aws.calls} <= {"Get", "HEA", "GET"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", AT_AWS)
+def test_what_is_wrong_at_aws_is_found_and_nothing_else_stands_out(house, at_aws, case):
+    check, words, spoil = AT_AWS[case]
+    found = not_ok(house, spoil(house, at_aws))
+    assert set(found) == {check}, found
+    assert words in " ".join(f"{finding.text} {finding.remedy}" for finding in found[check])

@@ -15,6 +15,7 @@ from include.notifications.incidents import open_incident, open_incidents
 from include.notifications.outbox import owe
 from include.operations.__main__ import main
 from include.operations.offboarding import offboard
+from include.orders import store
 from include.orders.landing import write_page
 from include.orders.load import load_orders
 from include.warehouse.connection import connect, seller_lock
@@ -23,6 +24,7 @@ from tests.payloads.orders import a_page, an_order
 from tests.payloads.sellers import acme
 
 SELLERS = ("acme", "other")
+PROTOCOL = "ops.personal_data_deletion"
 
 
 @pytest.fixture
@@ -51,6 +53,13 @@ def _fill(house: House, seller_id: str) -> None:
         (page, seller_id),
     )
     load_orders(house.warehouse, seller_id)
+    for table in ("buyers", "recipients"):
+        execute(
+            f"INSERT INTO amazon_pii.{table} (seller_id, order_id, name, last_updated_utc, extracted_utc,"
+            " delete_after_utc) VALUES (%s, '303-1', 'Zwaantje', now(), now(), now() + interval '9 days')",
+            (seller_id,),
+        )
+    store.write(f"{house.means.settings.raw_url}/personal/{seller_id}/1-0001-20991231T000000Z.fernet", b"gAAAA")
     incident, _ = open_incident(house.warehouse, seller_id, "LoadError", now_utc=now)
     owe(house.warehouse, incident.incident_id, "alert", "operators", ["ops@example.com"], now_utc=now)
     record_good(house.warehouse, _seller(seller_id), "mark", now_utc=now)
@@ -113,9 +122,21 @@ def test_kept_data_stay(full):
     before = _rows_by_table(full, "acme")
     assert before["amazon.orders"] == 1
     _let_go(full)
-    assert _rows_by_table(full, "acme") == before
+    personal = {"amazon_pii.buyers": 0, "amazon_pii.recipients": 0, PROTOCOL: 1}
+    assert _rows_by_table(full, "acme") == before | personal
     assert read_authorization(full.warehouse, "acme").generation == 1
     assert UPath(f"{full.means.settings.raw_url}/orders/acme/window/page-0001.json.gz").exists()
+
+
+@pytest.mark.parametrize("delete_data", [False, True])
+def test_personal_data_go_at_once_whatever_becomes_of_the_rest_and_only_that_sellers(full, delete_data):
+    steps = _let_go(full, delete_data=delete_data)
+    assert any("Deleted: personal data, 1 buyers, 1 recipients, 1 encrypted files" in step for step in steps)
+    assert full.warehouse.execute("SELECT DISTINCT seller_id FROM amazon_pii.buyers").fetchall() == [("other",)]
+    folders = UPath(f"{full.means.settings.raw_url}/personal")
+    assert {file.parent.name for file in folders.rglob("*.fernet")} == {"other"}
+    protocol = full.warehouse.execute(f"SELECT seller_id, reason, buyers, recipients, files FROM {PROTOCOL}").fetchall()
+    assert protocol == [("acme", "offboarding", 1, 1, 1)]
 
 
 def test_deleted_data_are_gone_from_every_table_and_from_the_store_and_only_that_sellers(full):
@@ -123,7 +144,8 @@ def test_deleted_data_are_gone_from_every_table_and_from_the_store_and_only_that
     stray = UPath(f"{full.means.settings.raw_url}/orders/acme/killed/.page-0001.json.gz.half")
     write_page(str(stray), b"nobody noted it")
     _let_go(full, delete_data=True)
-    assert set(_rows_by_table(full, "acme").values()) == {0}
+    # The proof that personal data were deleted outlives them.
+    assert {name for name, count in _rows_by_table(full, "acme").items() if count} == {PROTOCOL}
     assert not UPath(f"{full.means.settings.raw_url}/orders/acme").exists()
     assert _rows_by_table(full, "other") == others
     assert UPath(f"{full.means.settings.raw_url}/orders/other/window/page-0001.json.gz").exists()
@@ -155,7 +177,7 @@ def test_a_task_at_work_is_waited_for_and_nothing_is_deleted_under_its_hands(ful
         assert sum(_rows_by_table(full, "acme").values()) > 3
     assert len(waited) == 3
     _let_go(full, delete_data=True)
-    assert sum(_rows_by_table(full, "acme").values()) == 0
+    assert {name for name, count in _rows_by_table(full, "acme").items() if count} == {PROTOCOL}
 
 
 def test_where_airflow_is_away_nothing_is_deleted(full):

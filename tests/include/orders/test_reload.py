@@ -140,12 +140,12 @@ def test_a_store_that_does_not_delete_is_a_warning_and_the_next_night_tries_agai
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def refuse(*_: object) -> None:
-        raise PermissionError(13, "Permission denied")
+    def refuse(*_: object, **__: object) -> None:
+        raise TransientError("The pages could not be deleted: Permission denied.")
 
     clock.instant = datetime(2100, 1, 1, tzinfo=UTC)
     with monkeypatch.context() as broken:
-        broken.setattr("include.orders.retention.delete_pages", refuse)
+        broken.setattr("fsspec.implementations.local.LocalFileSystem.rm", refuse)
         assert delete_old_pages(warehouse, "acme", days=90, now=clock) == 0
-    assert "could not be deleted: Permission denied" in caplog.text
+    assert "stay for another night: The pages could not be deleted: Permission denied" in caplog.text
     assert delete_old_pages(warehouse, "acme", days=90, now=clock) == 2

@@ -83,6 +83,13 @@ def test_a_view_says_so_and_leaves_null_open(connection: Connection) -> None:
     assert "| Column | Type | Meaning |" in section
 
 
+def test_personal_data_have_a_part_of_their_own_that_says_who_may_read_them(connection: Connection) -> None:
+    guarded = data_dictionary(connection).partition("## Schema `amazon_pii`: personal data")[2]
+    assert "personal_data_reader" in guarded.partition("## `amazon_pii.buyers`")[0]
+    assert "| `delete_after_utc` | timestamp with time zone | no |" in guarded
+    assert "## `amazon_pii.recipients`" in guarded
+
+
 def test_the_machinerys_tables_are_named_and_marked(connection: Connection) -> None:
     ops = data_dictionary(connection).partition("## Schema `ops`: not for analysts")[2]
     assert "| `watermark` | How far each seller's tables are complete. |" in ops

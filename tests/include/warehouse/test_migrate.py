@@ -35,7 +35,7 @@ def empty_dsn(postgres: PostgresServer) -> Iterator[str]:
 def tables(connection: Connection) -> list[tuple[object, ...]]:
     return connection.execute(
         "SELECT table_schema || '.' || table_name FROM information_schema.tables"
-        " WHERE table_schema IN ('amazon', 'ops') ORDER BY 1"
+        " WHERE table_schema IN ('amazon', 'amazon_pii', 'ops') ORDER BY 1"
     ).fetchall()
 
 
@@ -51,6 +51,8 @@ def test_an_empty_database_gets_every_table_and_view(empty_dsn: str) -> None:
             "amazon.order_promotions",
             "amazon.orders",
             "amazon.seller_freshness",
+            "amazon_pii.buyers",
+            "amazon_pii.recipients",
             "ops.alembic_version",
             "ops.catch_up",
             "ops.consent",
@@ -60,6 +62,7 @@ def test_an_empty_database_gets_every_table_and_view(empty_dsn: str) -> None:
             "ops.landed_page",
             "ops.order_to_fetch",
             "ops.outbox",
+            "ops.personal_data_deletion",
             "ops.quota_bucket",
             "ops.rejected_order",
             "ops.report",
@@ -173,6 +176,19 @@ def test_a_database_of_the_first_revision_goes_on_with_its_unfinished_and_waitin
     assert (old_page, lines) == ([(None, ["PRIME"])], [(None, [])])
 
 
+def test_where_nobody_made_the_reader_of_personal_data_the_tables_come_all_the_same(
+    postgres: PostgresServer, empty_dsn: str
+) -> None:
+    with psycopg.connect(postgres.dsn(), autocommit=True) as administration:
+        administration.execute("ALTER ROLE personal_data_reader RENAME TO away")
+        try:
+            migrate(empty_dsn)
+        finally:
+            administration.execute("ALTER ROLE away RENAME TO personal_data_reader")
+    with connect(empty_dsn) as connection:
+        assert connection.execute("SELECT count(*) FROM amazon_pii.buyers").fetchone() == (0,)
+
+
 def test_two_migrations_at_once_take_turns(empty_dsn: str) -> None:
     with ThreadPoolExecutor(2) as pool:
         for done in [pool.submit(migrate, empty_dsn) for _ in range(2)]:
@@ -197,13 +213,14 @@ def test_every_schema_table_and_column_has_a_comment(warehouse: Connection) -> N
             UNION ALL
             SELECT attname, attnum FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped
         ) a ON true
-        WHERE n.nspname IN ('amazon', 'ops') AND c.relkind IN ('r', 'v', 'm', 'p') AND c.relname <> 'alembic_version'
-          AND col_description(c.oid, a.attnum) IS NULL AND (a.attnum > 0 OR obj_description(c.oid, 'pg_class') IS NULL)
+        WHERE n.nspname IN ('amazon', 'amazon_pii', 'ops') AND c.relkind IN ('r', 'v', 'm', 'p')
+          AND c.relname <> 'alembic_version' AND col_description(c.oid, a.attnum) IS NULL
+          AND (a.attnum > 0 OR obj_description(c.oid, 'pg_class') IS NULL)
         """
     ).fetchall()
     assert without == []
     schemas = warehouse.execute(
-        "SELECT nspname FROM pg_namespace WHERE nspname IN ('amazon', 'ops')"
+        "SELECT nspname FROM pg_namespace WHERE nspname IN ('amazon', 'amazon_pii', 'ops')"
         " AND obj_description(oid, 'pg_namespace') IS NULL"
     ).fetchall()
     assert schemas == []
@@ -212,7 +229,8 @@ def test_every_schema_table_and_column_has_a_comment(warehouse: Connection) -> N
 def test_amounts_are_exact_and_instants_know_their_zone(warehouse: Connection) -> None:
     types = dict(
         warehouse.execute(
-            "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema IN ('amazon', 'ops')"
+            "SELECT column_name, data_type FROM information_schema.columns"
+            " WHERE table_schema IN ('amazon', 'amazon_pii', 'ops')"
         ).fetchall()
     )
     assert {kind for name, kind in types.items() if str(name).endswith("amount")} == {"numeric"}
@@ -247,7 +265,7 @@ def test_an_analyst_may_nothing_but_read_amazon(warehouse: Connection) -> None:
     allowed = warehouse.execute(
         "SELECT DISTINCT n.nspname, p.privilege FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
         " CROSS JOIN unnest('{SELECT,INSERT,UPDATE,DELETE,TRUNCATE,REFERENCES,TRIGGER}'::text[]) AS p (privilege)"
-        " WHERE n.nspname IN ('amazon', 'ops') AND c.relkind IN ('r', 'v', 'm', 'p')"
+        " WHERE n.nspname IN ('amazon', 'amazon_pii', 'ops') AND c.relkind IN ('r', 'v', 'm', 'p')"
         " AND has_table_privilege('analyst', c.oid, p.privilege)"
     ).fetchall()
     assert allowed == [("amazon", "SELECT")]
@@ -280,6 +298,9 @@ def test_an_analyst_reads_tables_that_come_later_too(warehouse: Connection, anal
         "SELECT * FROM ops.seller_authorization",
         "SELECT * FROM ops.incident",
         "SELECT * FROM ops.outbox",
+        "SELECT * FROM ops.personal_data_deletion",
+        "SELECT * FROM amazon_pii.buyers",
+        "SELECT * FROM amazon_pii.recipients",
         "UPDATE amazon.marketplaces SET name = ''",
         "DELETE FROM amazon.order_charges",
         "INSERT INTO amazon.marketplaces VALUES ('', '', '', '', '', '')",
