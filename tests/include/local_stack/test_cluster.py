@@ -141,9 +141,10 @@ def test_every_service_is_well_by_the_health_check_that_compose_has_for_it(clust
 
 
 def test_no_password_and_no_key_is_in_any_log(cluster: Cluster, sellers: list[Seller]):
-    secrets = {path.read_text().rpartition(" ")[2] for path in cluster.places.secrets.iterdir()}
+    # There is no old key yet, so one file is empty.
+    secrets = {path.read_text().rpartition(" ")[2] for path in cluster.places.secrets.iterdir()} - {""}
     logs = [path for path in cluster.places.folder.rglob("*.log*") if path.is_file()]
-    assert (len(secrets), len(logs) > SELLERS) == (15, True)
+    assert (len(secrets), len(logs) > SELLERS) == (14, True)
     assert {
         (path.name, number)
         for path in logs
