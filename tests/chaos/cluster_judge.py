@@ -9,9 +9,9 @@ from dataclasses import asdict
 import psycopg
 
 from include.notifications.meanings import LATE, REFUSED
-from tests.chaos import secrets_search
 from tests.chaos.judge import of_tables, of_windows
 from tests.chaos.on_cluster import Night, OnCluster
+from tests.payloads import search
 
 # What keeps secrets by its office: keys and logins, the databases' own files (searched as tables), Amazon, the broker.
 KEEPERS = ("secrets", ".env", "passwords.json", "postgres", "postgres_metadata", "fake_amazon", "redis")
@@ -58,10 +58,10 @@ def _of_mails(play: OnCluster) -> Iterator[str]:
 def _of_secrets(play: OnCluster, connection: psycopg.Connection[tuple[object, ...]]) -> Iterator[str]:
     passwords = asdict(play.cluster.stack.passwords).values()
     folder = play.cluster.places.folder
-    texts = list(secrets_search.files(folder, KEEPERS))
+    texts = list(search.files(folder, keepers=KEEPERS))
     kinds = ("scheduler", "worker-1", "api-server", "extract_orders")
     yield from (f"no log of {kind}, which proves nothing" for kind in kinds if not any(kind in n for n, _ in texts))
-    texts += secrets_search.rows(connection)
+    texts += search.rows_of(connection)
     with psycopg.connect(play.cluster.metadata_dsn) as metadata:
-        texts += secrets_search.rows(metadata)
-    yield from secrets_search.found(texts, {*secrets_search.TOKENS, *passwords})
+        texts += search.rows_of(metadata)
+    yield from search.found(texts, {*search.TOKENS, *passwords})

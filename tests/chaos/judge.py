@@ -13,9 +13,9 @@ from typing import Any, Protocol
 from include.fake_amazon.client import FakeAmazonClient
 from include.notifications.meanings import LATE, MASS_REFUSAL, REFUSED, meaning_of
 from include.warehouse.connection import Connection
-from tests.chaos import secrets_search
 from tests.chaos.kinds import KINDS
 from tests.chaos.play import Lapse, Play
+from tests.payloads import search
 from tests.payloads.truth import Facts, tables_of, truth_of
 
 
@@ -219,17 +219,17 @@ def _owed(play: Play, lapses: list[Lapse], end_utc: datetime, was_mail_away: boo
 
 
 def _of_secrets(play: Play, connection: Connection) -> Iterator[str]:
-    secrets = {*secrets_search.TOKENS, *play.stage.tokens}
+    secrets = {*search.TOKENS, *play.stage.tokens}
     logs = [("a task's log", text) for text in play.scheduler.log]
     texts = [
         *logs,
         *play.stage.store.pages(),
-        *secrets_search.rows(connection),
-        *secrets_search.mails(play.stage.taken),
+        *search.rows_of(connection),
+        *search.mails(play.stage.taken),
     ]
     if not logs:
         yield "no task wrote a log, which proves nothing"
-    yield from secrets_search.found(texts, secrets)
+    yield from search.found(texts, secrets)
 
 
 def _incidents(connection: Connection) -> list[tuple[Any, ...]]:

@@ -11,6 +11,10 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from tests.payloads.mail_server import Taken
+
+# An access token, a refresh token, a client secret: how each begins, whichever it is.
+TOKENS = ("Atza|", "Atzr|", "amzn1.oa2-cs.")
 # What keeps secrets by its office: keys and logins, the database's own files (searched as tables), Amazon itself.
 KEEPERS = ("passwords.json", "simple_auth_passwords.json", "postgres", "fake_amazon")
 
@@ -31,13 +35,27 @@ def files(folder: Path, *, keepers: Collection[str] = KEEPERS) -> Iterator[tuple
 def rows(dsn: str) -> Iterator[tuple[str, str]]:
     """Every row of every table of a database."""
     with psycopg.connect(dsn) as connection:
-        tables = connection.execute(
-            "SELECT schemaname, tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
-        ).fetchall()
-        for schema, table in tables:
-            name = sql.Identifier(schema, table)
-            for (row,) in connection.execute(sql.SQL("SELECT t::text FROM {} t").format(name)):
-                yield f"{schema}.{table}", row
+        yield from rows_of(connection)
+
+
+def rows_of(connection: psycopg.Connection) -> Iterator[tuple[str, str]]:
+    """Every row of every table of the database that is connected to."""
+    tables = connection.execute(
+        "SELECT schemaname, tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+    ).fetchall()
+    for schema, table in tables:
+        query = sql.SQL("SELECT t::text FROM {} t").format(sql.Identifier(schema, table))
+        for (row,) in connection.execute(query):
+            yield f"{schema}.{table}", str(row)
+
+
+def mails(taken: Iterable[Taken]) -> Iterator[tuple[str, str]]:
+    """Every mail that a server took, raw and as its reader sees it."""
+    for mail in taken:
+        yield "a mail", mail.content.decode(errors="replace")
+        for part in mail.mail.walk():
+            if part.get_content_maintype() == "text":
+                yield "a mail", str(part.get_content())
 
 
 def _readable(path: Path) -> str:

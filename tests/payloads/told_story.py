@@ -14,8 +14,6 @@ from include.local_stack.ports import free_port
 
 PATIENCE_S = 420
 PORTS = ("UI_PORT", "WAREHOUSE_PORT", "FAKE_AMAZON_PORT", "START_PAGE_PORT", "SMTP_PORT", "MAILS_PORT", "AWS_PORT")
-# An access token, a refresh token, a client secret: how each begins.
-TOKENS = ("Atza|", "Atzr|", "amzn1.oa2-cs.")
 
 
 @dataclass(frozen=True)

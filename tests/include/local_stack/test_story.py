@@ -16,8 +16,8 @@ from include.local_stack.passwords import load_or_make_passwords
 from include.local_stack.ports import free_port
 from include.local_stack.postgres import PostgresServer, find_binaries
 from include.warehouse.connection import Connection
-from tests.payloads.search import files, found, rows
-from tests.payloads.told_story import TOKENS, Told, tell
+from tests.payloads.search import TOKENS, files, found, rows
+from tests.payloads.told_story import Told, tell
 
 pytestmark = [pytest.mark.airflow, pytest.mark.stack, pytest.mark.timeout(600)]
 

@@ -12,8 +12,8 @@ import pytest
 from include.local_stack.passwords import load_or_make_passwords
 from include.local_stack.ports import free_port
 from include.local_stack.postgres import PostgresServer, find_binaries
-from tests.payloads.search import files, found, rows
-from tests.payloads.told_story import TOKENS, Told, tell
+from tests.payloads.search import TOKENS, files, found, rows
+from tests.payloads.told_story import Told, tell
 
 pytestmark = [pytest.mark.airflow, pytest.mark.stack, pytest.mark.timeout(600)]
 
