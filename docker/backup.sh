@@ -5,7 +5,12 @@
 set -euo pipefail
 umask 077
 export PGUSER="${PGUSER:-postgres}"
+if [[ -n "${PGPASSWORD_FILE:-}" ]]; then
+    PGPASSWORD="$(cat "$PGPASSWORD_FILE")"
+    export PGPASSWORD
+fi
 command="${1:-}" folder="${2:-}"
+folder="${folder%/}"
 if [[ ! "$command" =~ ^(backup|restore)$ || -z "$folder" ]]; then
     sed -n 2p "$0" >&2
     exit 2
@@ -14,9 +19,18 @@ shift 2
 databases=("$@")
 [[ $# -gt 0 ]] || databases=(warehouse airflow)
 
+ask() {
+    psql --no-password --no-psqlrc --tuples-only --no-align --dbname="$1" --command="$2"
+}
+
 back_up() {
     if [[ -e "$folder" ]]; then
         echo "$folder is there already." >&2
+        exit 1
+    fi
+    # An empty database of that name on another server would make a backup of nothing.
+    if [[ " ${databases[*]} " == *" warehouse "* && "$(ask warehouse "SELECT to_regclass('ops.alembic_version')")" == "" ]]; then
+        echo "The database warehouse at ${PGHOST:-this machine} holds no tables of ours: is it the right server?" >&2
         exit 1
     fi
     local half="$folder.half"
@@ -27,11 +41,18 @@ back_up() {
     done
     # After the databases, so that every page that they know of is among these.
     if [[ -d "${RAW_DIR:-}" ]]; then
-        tar --create --numeric-owner --file="$half/raw.tar" --directory="$RAW_DIR" .
+        # Pages come and go meanwhile, each whole; tar says so by a 1.
+        tar --create --numeric-owner --exclude='.*.half' --ignore-failed-read --warning=no-file-changed \
+            --file="$half/raw.tar" --directory="$RAW_DIR" . || [[ $? -eq 1 ]]
     fi
     check "$half"
     mv "$half" "$folder"
-    echo "Backed up to $folder: ${databases[*]}$([[ ! -e "$folder/raw.tar" ]] || echo ", raw pages")"
+    echo "Backed up to $folder: ${databases[*]}, $(pages) files of raw pages"
+}
+
+pages() {
+    [[ -e "$folder/raw.tar" ]] || { echo no; return; }
+    tar --list --file="$folder/raw.tar" | grep --count --invert-match '/$' || true
 }
 
 check() {
@@ -44,11 +65,23 @@ check() {
 restore() {
     # All of it can be read before anything is replaced.
     check "$folder"
+    if [[ -e "$folder/raw.tar" && -z "${RAW_DIR:-}" ]]; then
+        echo "The backup holds raw pages: say by RAW_DIR where they belong." >&2
+        exit 1
+    fi
+    local names busy
+    names="$(IFS=,; echo "${databases[*]}")"
+    busy="$(ask postgres "SELECT string_agg(DISTINCT datname || ' by ' || coalesce(nullif(application_name, ''), usename), ', ')
+        FROM pg_stat_activity WHERE datname = ANY ('{$names}')")"
+    if [[ -n "$busy" ]]; then
+        echo "Still in use: $busy. Stop everything that is connected; nothing was replaced." >&2
+        exit 1
+    fi
     for database in "${databases[@]}"; do
-        # Drops the database first, which PostgreSQL refuses while anybody is connected to it.
         pg_restore --no-password --clean --if-exists --create --exit-on-error --dbname=postgres "$folder/$database.dump"
     done
-    if [[ -e "$folder/raw.tar" && -d "${RAW_DIR:-}" ]]; then
+    if [[ -e "$folder/raw.tar" ]]; then
+        mkdir -p "$RAW_DIR"
         find "$RAW_DIR" -mindepth 1 -delete
         tar --extract --numeric-owner --file="$folder/raw.tar" --directory="$RAW_DIR"
     fi

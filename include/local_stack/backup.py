@@ -15,7 +15,7 @@ from include.local_stack.postgres_data import SUPERUSER
 from include.local_stack.postgres_server import HOST
 from include.local_stack.run_folder import claim
 from include.local_stack.run_lock import RunLock
-from include.settings import PROJECT_ROOT, StackSettings
+from include.settings import PROJECT_ROOT, Settings, StackSettings, load_settings
 
 SCRIPT = PROJECT_ROOT / "docker" / "backup.sh"
 
@@ -78,8 +78,16 @@ def _call(command: str, folder: Path, settings: StackSettings, server: PostgresS
         "PGPORT": str(server.port),
         "PGUSER": SUPERUSER,
         "PGPASSWORD": load_or_make_passwords(settings.run_dir).superuser,
-        "RAW_DIR": str(settings.run_dir / "raw"),
+        "RAW_DIR": _raw_folder(settings),
     }
     done = subprocess.run([str(SCRIPT), command, str(folder.resolve())], env=environment, check=False)
     if done.returncode:
         raise OperatorActionError(f"The {command} failed.", remedy="What stands above says why; mend it and repeat.")
+
+
+def _raw_folder(settings: StackSettings) -> str:
+    """Where the stack's pages are files, as `product_environment` places them; "" where they are none."""
+    raw_url = load_settings().raw_url
+    if raw_url == Settings().raw_url:
+        return str(settings.run_dir / "raw")
+    return raw_url.removeprefix("file://") if raw_url.startswith("file://") else ""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
+import threading
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -19,6 +22,7 @@ from include.local_stack.postgres import PostgresServer, ensure_database, ensure
 from include.local_stack.run_folder import claim
 from include.local_stack.run_lock import RunLock
 from include.orders.extract import extract_orders
+from include.orders.landing import write_page
 from include.orders.load import load_orders
 from include.orders.reload import reload_orders
 from include.settings import Settings, StackSettings
@@ -195,6 +199,76 @@ def test_while_the_stack_runs_it_can_be_backed_up_but_not_replaced(house: House,
         back_up(house.settings, tmp_path / "backup")
         with pytest.raises(SettingsError, match="Already running"):
             restore(house.settings, tmp_path / "backup")
+
+
+def test_pages_that_come_and_go_meanwhile_spoil_no_backup(house: House, tmp_path: Path):
+    house.night(range(12))
+    raw = house.settings.run_dir / "raw"
+    is_over = threading.Event()
+
+    def land() -> None:
+        number = 0
+        while not is_over.is_set():
+            number += 1
+            write_page(f"file://{raw}/orders/acme/w{number % 40}/page-0001.json.gz", os.urandom(300_000))
+            shutil.rmtree(raw / f"orders/acme/w{(number + 20) % 40}", ignore_errors=True)
+
+    landing = threading.Thread(target=land)
+    landing.start()
+    try:
+        for number in range(6):
+            back_up(house.settings, tmp_path / f"backup-{number}")
+    finally:
+        is_over.set()
+        landing.join()
+    listed = subprocess.run(
+        ["tar", "tf", tmp_path / "backup-5" / "raw.tar"], capture_output=True, text=True, check=True
+    )
+    assert "page-0001.json.gz" in listed.stdout
+    assert ".half" not in listed.stdout
+
+
+def test_a_server_that_is_not_ours_is_not_backed_up_for_it(house: House, tmp_path: Path):
+    with house.server() as server, psycopg.connect(server.dsn("warehouse"), autocommit=True) as superuser:
+        superuser.execute("DROP SCHEMA ops CASCADE")
+    with pytest.raises(OperatorActionError, match="backup failed"):
+        back_up(house.settings, tmp_path / "backup")
+    assert not (tmp_path / "backup").exists()
+
+
+def test_a_restore_with_somebody_connected_replaces_nothing(house: House, tmp_path: Path):
+    house.night(range(12))
+    back_up(house.settings, tmp_path / "backup")
+    house.night(range(12, 20))
+    before = house.tables()
+    with house.server() as server, psycopg.connect(house.dsn(server, "airflow")):
+        done = _script(server, house, "restore", tmp_path / "backup", raw_dir=house.settings.run_dir / "raw")
+    assert (done.returncode, "Still in use: airflow by" in done.stderr) == (1, True), done.stderr
+    assert house.tables() == before
+
+
+def test_pages_without_a_place_are_asked_about_before_anything_is_replaced(house: House, tmp_path: Path):
+    house.night(range(12))
+    back_up(house.settings, tmp_path / "backup")
+    house.night(range(12, 20))
+    before = house.tables()
+    with house.server() as server:
+        done = _script(server, house, "restore", f"{tmp_path / 'backup'}/", raw_dir="")
+    assert (done.returncode, "RAW_DIR" in done.stderr) == (1, True), done.stderr
+    assert house.tables() == before
+
+
+def _script(
+    server: PostgresServer, house: House, command: str, folder: Path | str, *, raw_dir: Path | str
+) -> subprocess.CompletedProcess[str]:
+    environment = {
+        "PATH": f"{server.binaries.folder}:{os.environ['PATH']}",
+        "PGHOST": "127.0.0.1",
+        "PGPORT": str(server.port),
+        "PGPASSWORD": house.passwords.superuser,
+        "RAW_DIR": str(raw_dir),
+    }
+    return subprocess.run([SCRIPT, command, folder], env=environment, capture_output=True, text=True, check=False)
 
 
 def test_the_script_says_how_it_is_called():
