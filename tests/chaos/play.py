@@ -249,8 +249,8 @@ class Play:
 
     def _ended(self, begun: Begun, run: Run | None, ended: Ended) -> None:
         if begun.task == "notify_reconnect" and run:
-            # Owed where the seller has left, whatever the product says of that; said by it alone, where it is slow to tell
-            # of one who is back. Without a mail server the task fails, and the watch sends what it owed.
+            # Owed where the seller has left, whatever the product says of it; of one who is back, where it says so.
+            # Without a mail server the task fails, and the watch sends what it owed.
             is_owed = ended.how != "done" or ended.value["incident"] or self.is_lapsed(run.seller_id)
             if run.failed == "ReauthorizationRequiredError" and is_owed:
                 self._note_refused(run.seller_id)
