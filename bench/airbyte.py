@@ -110,7 +110,7 @@ def _figures(size: str, rounds: Sequence[tuple[Spent, Spent]]) -> list[Figure]:
     return [
         Figure(PART, f"{product}, process and PostgreSQL, CPU", "s", [_cpu_s(one) for one in ours]),
         Figure(PART, f"{product}, peak memory of the process", "MiB", [one["peak_mib"] for one in ours]),
-        Figure(PART, f"{product}, wall", "s", [one["wall_s"] for one in ours]),
+        Figure(PART, f"{product}, wall", "s", [one["process_wall_s"] for one in ours]),
         Figure(PART, f"{peer}, both its processes, CPU", "s", [one["process_cpu_s"] for one in theirs]),
         Figure(PART, f"{peer}, of which its connector, CPU", "s", connectors),
         Figure(PART, f"{peer}, peak memory of the larger process", "MiB", [one["peak_mib"] for one in theirs]),

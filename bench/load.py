@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -74,10 +75,15 @@ def load_once(servers: Servers, orders: int) -> Spent:
 
 
 def run_worker(module: str, folder: Path, access: Access, *arguments: str) -> Spent:
-    """Run a worker module, its byte code in this folder, and return what it says it spent."""
+    """Run a worker module, its byte code in this folder.
+
+    Returns:
+        What it says it spent, and `process_wall_s`, its start included.
+    """
     # An installation has its byte code; a place in the bench's own folder goes away with it.
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     kept["PYTHONPYCACHEPREFIX"] = str(folder / "bytecode")
+    begun_s = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-m", module, *arguments],
         input=json.dumps(asdict(access)),
@@ -88,7 +94,7 @@ def run_worker(module: str, folder: Path, access: Access, *arguments: str) -> Sp
         check=True,
     )
     spent: Spent = json.loads(done.stdout.splitlines()[-1])
-    return spent
+    return spent | {"process_wall_s": time.monotonic() - begun_s}
 
 
 def _told(progress: Progress, orders: int, spent: Spent) -> Spent:
