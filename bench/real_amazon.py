@@ -29,7 +29,7 @@ LWA_URL = "https://api.amazon.com"
 
 
 def measure(progress: Progress, endpoint: str) -> list[Figure]:
-    """Load and read one seller since yesterday's midnight UTC, once: it costs a call or two of the seller's twenty each.
+    """Load and read one seller since yesterday's midnight UTC, once, for a call or two of the seller's twenty each.
 
     Args:
         progress: Is told how far it is.
