@@ -13,7 +13,7 @@ from include.authorization import consent_state
 from include.authorization.fingerprint import fingerprint
 from include.authorization.lwa import exchange_refresh_token
 from include.clock import utc_now
-from include.errors import OperatorActionError, SellerOrdersError, SettingsError
+from include.errors import OperatorActionError, SellerOrdersError, SettingsError, TransientError
 from include.log_context import of_seller
 from include.notifications import lookout
 from include.notifications.failures import operators_of, report_failure
@@ -38,8 +38,8 @@ def notify(seller_id: str, context: Any, failed_tasks: list[str]) -> dict[str, A
         The failure's `error_class`, the `incident` (None where nobody needs to know), how many messages were `sent`.
 
     Raises:
-        TransientError: The mail server is away; the watch sends what is owed too.
-        OperatorActionError: Something could not be sent.
+        TransientError: The warehouse is away, so that nothing could be noted.
+        OperatorActionError: Something could not be sent; it is owed, and the watch sends it.
     """
     failure = read_failure(context, failed_tasks)
     settings, sellers = load_settings(), _sellers()
@@ -52,7 +52,7 @@ def notify(seller_id: str, context: Any, failed_tasks: list[str]) -> dict[str, A
         if incident:
             refresh = _refresh(settings)
             verify(connection, incident, sellers, refresh, operators=operators, now_utc=utc_now())
-        sent = _send(connection)
+        sent = _send_at_once(connection)
     return {
         "error_class": failure.error_class,
         "incident": incident.incident_id if incident else None,
@@ -121,6 +121,17 @@ def send() -> int:
     """
     with connect(load_settings().warehouse_dsn) as connection, warehouse_errors():
         return _send(connection)
+
+
+def _send_at_once(connection: Connection) -> int:
+    """Send what is owed, or leave it to the watch: a run that waits for a mail server keeps the seller's next one."""
+    try:
+        return _send(connection)
+    except TransientError as away:
+        raise OperatorActionError(
+            f"The mails are owed and not sent: {away}",
+            remedy="authorization_watch sends them; look at the mail server.",
+        ) from None
 
 
 def _send(connection: Connection) -> int:
