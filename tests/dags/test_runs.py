@@ -276,6 +276,7 @@ def test_a_run_that_was_nothing_but_waiting_is_not_put_off_once_more(run: Run, m
         raise OnlyWaitedError("Amazon gave no page in the 4.0 hours of this run.")
 
     monkeypatch.setattr(coming_back, "SHORTEST_WAIT", timedelta(milliseconds=100))
+    monkeypatch.setattr(coming_back, "OUTAGE_PATIENCE", timedelta(milliseconds=50))
     monkeypatch.setattr(seller_tasks, "extract_orders", waited)
     before = _times_put_off()
     state, tasks = run()
