@@ -9,7 +9,7 @@ from include.authorization.status import ended_by
 from include.clock import utc_now
 from include.errors import SettingsError
 from include.orders.forgetting import Deleted, ended_before_utc, purge_due, purge_ended
-from include.sellers.registry import Seller, load_sellers
+from include.sellers.registry import MisconfiguredSeller, load_sellers
 from include.settings import Settings, load_settings
 from include.warehouse.connection import connect, warehouse_errors
 
@@ -46,12 +46,15 @@ def delete_of_ended() -> dict[str, int]:
 
 
 def _wanted_of(settings: Settings) -> set[str] | None:
+    """Tell who may want personal data, None where anybody may: a slip in an entry must cost nobody their names."""
     try:
         entries = load_sellers(settings.sellers_file)
     except SettingsError as broken:
         log.warning("What is due is deleted all the same: %s", broken)
         return None
-    return {entry.seller_id for entry in entries if isinstance(entry, Seller) and entry.personal_data}
+    wanted = {entry.seller_id for entry in entries if isinstance(entry, MisconfiguredSeller) or entry.personal_data}
+    named = {seller_id for seller_id in wanted if seller_id is not None}
+    return named if named == wanted else None
 
 
 def _counts(done: Iterable[Deleted]) -> dict[str, int]:
