@@ -35,7 +35,7 @@ def forget(
         The protocol, a sentence a line.
 
     Raises:
-        SettingsError: Nothing is known of such a seller, or the order's id is none.
+        SettingsError: Nothing is known of such a seller, the order's id is none, or a file waits and there is no key.
         SellerOrdersError: The store refused it; say it again.
     """
     sellers = _sellers(settings)

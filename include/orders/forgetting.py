@@ -7,13 +7,13 @@ how much, when, why and who asked, and nothing of the data. Doing it again chang
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal, cast
 
 from include.clock import Now
-from include.errors import SellerOrdersError, SettingsError
+from include.errors import SellerOrdersError, SettingsError, UnreadableFileError
 from include.orders import windows
 from include.orders.personal_due import NIGHT
 from include.orders.personal_files import PersonalFile, PersonalFiles, delete_files, files_of, read_keys, sellers_in
@@ -36,8 +36,9 @@ class Deleted:
         deletion_no: Its number, None where there was nothing to delete and nobody had asked.
         buyers: Rows of `amazon_pii.buyers`.
         recipients: Rows of `amazon_pii.recipients`.
-        files: Encrypted files.
+        files: Encrypted files, deleted or written anew.
         deleted_utc: When.
+        rewritten: How many of the files were written anew, without what was to go.
     """
 
     seller_id: str
@@ -46,10 +47,20 @@ class Deleted:
     recipients: int
     files: int
     deleted_utc: datetime
+    rewritten: int = 0
 
     def __str__(self) -> str:
         """What was deleted, as a part of a sentence."""
-        return f"{self.buyers} buyers, {self.recipients} recipients, {self.files} encrypted files"
+        how = f" ({self.files - self.rewritten} deleted whole, {self.rewritten} written anew)" if self.files else ""
+        return f"{self.buyers} buyers, {self.recipients} recipients, {self.files} encrypted files{how}"
+
+
+@dataclass(slots=True)
+class Touched:
+    """What became of encrypted files so far; counts also where the store refuses the next one."""
+
+    deleted: int = 0
+    rewritten: int = 0
 
 
 def forget_seller(
@@ -63,8 +74,8 @@ def forget_seller(
         SellerOrdersError: The store refused it, and only files are left; say it again.
     """
 
-    def files() -> int:
-        return delete_files(file.url for file in _files(connection, seller_id, settings))
+    def files(touched: Touched) -> None:
+        _delete(_files(connection, seller_id, settings), touched)
 
     is_asked = reason in ("forget", "offboarding")
     return _carry_out(
@@ -77,16 +88,20 @@ def forget_order(
 ) -> Deleted:
     """Delete the personal data of one order; they never come back.
 
-    A file that waits for its load is written anew without the order, or deleted where no key opens it.
+    A file that waits for its load is written anew without the order, or deleted where none of the keys opens it.
 
     Raises:
+        SettingsError: PERSONAL_DATA_KEY is no key, or absent while files wait; nothing is deleted.
         SellerOrdersError: The store refused it, and only files are left; say it again.
     """
     keys = PersonalFiles(seller_id, read_keys(settings.personal_data_keys)) if settings.personal_data_keys else None
+    if keys is None:
+        _require_no_file(_files(connection, seller_id, settings))
 
-    def files() -> int:
-        roots = _roots(connection, settings)
-        return sum(_without(file, order_id, keys, root) for root in roots for file in files_of(root, seller_id))
+    def files(touched: Touched) -> None:
+        for root in _roots(connection, settings):
+            for file in files_of(root, seller_id):
+                _take_out(file, order_id, keys, root, touched)
 
     return _carry_out(
         connection, seller_id, files, order_id=order_id, reason="forget", requested_by=requested_by, now=now
@@ -115,8 +130,8 @@ def purge_due(
     def purge(seller_id: str) -> Deleted:
         is_wanted = wanted_of is None or seller_id in wanted_of
 
-        def files() -> int:
-            return delete_files(_useless_files(connection, seller_id, settings, due_utc, is_wanted=is_wanted))
+        def files(touched: Touched) -> None:
+            _delete(_useless_files(connection, seller_id, settings, due_utc, is_wanted=is_wanted), touched)
 
         return _carry_out(
             connection, seller_id, files, reason="due", requested_by=PURGE, due_utc=due_utc, now=now, is_asked=False
@@ -143,18 +158,37 @@ def ended_before_utc(settings: Settings, now_utc: datetime) -> datetime:
     return now_utc + NIGHT - timedelta(days=min(settings.personal_data_days, MOST_PERSONAL_DATA_DAYS))
 
 
-def _without(file: PersonalFile, order_id: str, keys: PersonalFiles | None, root: str) -> bool:
-    """Take an order out of a file; tells whether the file was touched."""
-    if file.window_id is None or file.page is None or keys is None:
-        return bool(delete_files([file.url]))
+def _require_no_file(files: Iterable[PersonalFile]) -> None:
+    """Refuse to go on where something waits that only PERSONAL_DATA_KEY opens: an order is no whole page."""
+    if any(file.window_id is not None for file in files):
+        raise SettingsError(
+            "Files of personal data wait for their load, and PERSONAL_DATA_KEY is not set here; nothing was deleted.",
+            remedy="Say it again with the key that the tasks have. Where that is lost, any new key will do: files that"
+            " it does not open are deleted whole.",
+        )
+
+
+def _take_out(file: PersonalFile, order_id: str, keys: PersonalFiles | None, root: str, touched: Touched) -> None:
+    """Take an order out of a file."""
+    if file.window_id is None or file.page is None:
+        return _delete([file], touched)
+    if keys is None:
+        return _require_no_file([file])
     try:
         parts = keys.read(file)
-    except SettingsError:
-        return bool(delete_files([file.url]))
-    if parts.pop(order_id, None) is None:
-        return False
-    keys.write(root, file.window_id, file.page, parts, file.due_utc)
-    return True
+    except UnreadableFileError as unreadable:
+        log.warning("The file is deleted whole: %s", unreadable)
+        return _delete([file], touched)
+    if parts.pop(order_id, None) is not None:
+        keys.write(root, file.window_id, file.page, parts, file.due_utc)
+        touched.rewritten += bool(parts)
+        touched.deleted += not parts
+    return None
+
+
+def _delete(files: Iterable[PersonalFile], touched: Touched) -> None:
+    for file in list(files):
+        touched.deleted += delete_files([file.url])
 
 
 def _files(connection: Connection, seller_id: str, settings: Settings) -> Iterator[PersonalFile]:
@@ -173,13 +207,13 @@ def _roots(connection: Connection, settings: Settings) -> set[str]:
 
 def _useless_files(
     connection: Connection, seller_id: str, settings: Settings, due_utc: datetime, *, is_wanted: bool
-) -> list[str]:
+) -> list[PersonalFile]:
     """Tell which files are due, or belong to no window that waits for its load."""
     waiting = {
         window.window_id for window in windows.select(connection, "seller_id = %s AND state <> 'loaded'", seller_id)
     }
     return [
-        file.url
+        file
         for file in _files(connection, seller_id, settings)
         if not is_wanted or file.window_id not in waiting or (file.due_utc and file.due_utc <= due_utc)
     ]
@@ -217,7 +251,7 @@ def _each(
 def _carry_out(
     connection: Connection,
     seller_id: str,
-    delete_their_files: Callable[[], int],
+    treat_their_files: Callable[[Touched], None],
     *,
     reason: Reason,
     requested_by: str,
@@ -230,13 +264,14 @@ def _carry_out(
 
     Nobody sees the mark before the end, and nobody lands or loads before it either: both need the lock.
     """
-    trouble, files, number = None, 0, None
+    trouble, touched, number = None, Touched(), None
     with personal_data_lock(connection, seller_id), connection.transaction():
         rows = delete_rows(connection, seller_id, order_id=order_id, due_utc=due_utc)
         try:
-            files = delete_their_files()
+            treat_their_files(touched)
         except SellerOrdersError as refused:
             trouble = refused
+        files = touched.deleted + touched.rewritten
         deleted_utc = now()
         if is_asked or files or any(rows.values()):
             counts = (rows["buyers"], rows["recipients"], files)
@@ -249,4 +284,4 @@ def _carry_out(
             number = cast("tuple[int]", row)[0]
     if trouble:
         raise trouble
-    return Deleted(seller_id, number, rows["buyers"], rows["recipients"], files, deleted_utc)
+    return Deleted(seller_id, number, rows["buyers"], rows["recipients"], files, deleted_utc, touched.rewritten)

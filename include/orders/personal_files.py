@@ -16,7 +16,7 @@ from typing import Final
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from upath import UPath
 
-from include.errors import SettingsError
+from include.errors import SettingsError, UnreadableFileError
 from include.orders import store
 from include.orders.landing import COMPRESSION_LEVEL
 from include.orders.personal_parts import PersonalPart, read_parts, write_parts
@@ -79,14 +79,14 @@ class PersonalFiles:
         """Return a file's parts by order id; none where it was deleted meanwhile.
 
         Raises:
-            SettingsError: None of the keys opens it.
+            UnreadableFileError: None of the keys opens it.
             SellerOrdersError: The store refused it, as `include.orders.store.write` says.
         """
         content = store.read(file.url)
         try:
             return {} if content is None else read_parts(gzip.decompress(self._keys.decrypt(content)))
         except InvalidToken:
-            raise SettingsError(
+            raise UnreadableFileError(
                 f"PERSONAL_DATA_KEY does not open {store.shown(file.url)}.",
                 remedy="Append the key that was there before, after a comma; or give these data up with "
                 f"`make forget SELLER={self._seller_id}`.",

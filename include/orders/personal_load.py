@@ -84,7 +84,7 @@ class PersonalLoad:
         """Return what landed beside a page, by order id.
 
         Raises:
-            SettingsError: No key opens it.
+            UnreadableFileError: No key opens it.
         """
         if self._files is None:
             return {}

@@ -40,6 +40,7 @@ KEY = Fernet.generate_key().decode()
 # DELIVER_BY of the planted order, see `an_order`.
 DUE = datetime(2026, 11, 8, 21, 59, 59, tzinfo=UTC)
 A, B = "303-0000001-0000001", "303-0000002-0000002"
+OF_A_AND_B = json.dumps({A: {"buyer": {}}, B: {"buyer": {}}}).encode()
 
 
 class Amazon:
@@ -400,11 +401,45 @@ def test_a_forgotten_order_leaves_the_others_and_never_comes_back(house: House) 
     assert house.warehouse.execute(protocol).fetchall() == [(A, "forget", "anna")]
 
 
-def test_an_order_is_forgotten_without_the_key_too_with_the_whole_file(house: House) -> None:
-    house.extract(a_page(an_order_of_a_person(A), an_order_of_a_person(B)))
+def test_without_a_key_an_order_is_not_forgotten_while_files_wait_and_nothing_is_deleted(house: House) -> None:
+    house.night(an_order_of_a_person(A), an_order_of_a_person(B))
+    house.extract(a_page(a_corrected_order(A), a_corrected_order(B)))
     keyless = dataclasses.replace(house.settings, personal_data_keys=())
-    assert forget_order(house.warehouse, "acme", A, keyless, requested_by="anna", now=house.clock).files == 1
-    assert house.personal_files() == []
+    with pytest.raises(SettingsError, match=r"PERSONAL_DATA_KEY is not set here; nothing was deleted.*any new key"):
+        forget_order(house.warehouse, "acme", A, keyless, requested_by="anna", now=house.clock)
+    assert (len(house.personal_files()), len(house.table("buyers"))) == (1, 2)
+    house.load()
+    done = forget_order(house.warehouse, "acme", A, keyless, requested_by="anna", now=house.clock)
+    assert (done.buyers, done.files) == (1, 0)
+
+
+def test_a_file_that_no_key_opens_is_deleted_whole_and_counted_apart(house: House) -> None:
+    house.extract(a_page(an_order_of_a_person(A), an_order_of_a_person(B)))
+    (lost,) = house.personal_files()
+    new = Fernet.generate_key().decode()
+    lost.with_name(lost.name.replace("-0001-", "-0002-")).write_bytes(Fernet(new).encrypt(gzip.compress(OF_A_AND_B)))
+    house.settings = dataclasses.replace(house.settings, personal_data_keys=(new,))
+    done = forget_order(house.warehouse, "acme", A, house.settings, requested_by="anna", now=house.clock)
+    assert str(done) == "0 buyers, 0 recipients, 2 encrypted files (1 deleted whole, 1 written anew)"
+    (left,) = house.personal_files()
+    assert "-0002-" in left.name
+
+
+def test_a_file_that_the_store_does_not_let_us_read_is_not_deleted_for_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    house.extract(a_page(an_order_of_a_person(A), an_order_of_a_person(B)))
+    with monkeypatch.context() as patched:
+        patched.setattr(UPath(house.settings.raw_url).fs, "cat_file", refuse)
+        with pytest.raises(SettingsError, match="Permission denied"):
+            forget_order(house.warehouse, "acme", A, house.settings, requested_by="anna", now=house.clock)
+    assert len(house.personal_files()) == 1
+    # The mark counts all the same.
+    house.load()
+    assert house.table("buyers", "order_id") == [(B,)]
 
 
 def test_forgetting_twice_is_harmless(house: House) -> None:
