@@ -17,7 +17,7 @@ from include.errors import SellerOrdersError, SettingsError, UnreadableFileError
 from include.orders import windows
 from include.orders.personal_due import NIGHT
 from include.orders.personal_files import PersonalFile, PersonalFiles, delete_files, files_of, read_keys, sellers_in
-from include.orders.personal_tables import delete_rows, personal_data_lock
+from include.orders.personal_tables import delete_rows, note_expired_rows, personal_data_lock
 from include.settings import Settings
 from include.settings.product import MOST_PERSONAL_DATA_DAYS
 from include.warehouse.connection import Connection
@@ -266,6 +266,8 @@ def _carry_out(
     """
     trouble, touched, number = None, Touched(), None
     with personal_data_lock(connection, seller_id), connection.transaction():
+        if due_utc:
+            note_expired_rows(connection, seller_id, due_utc)
         rows = delete_rows(connection, seller_id, order_id=order_id, due_utc=due_utc)
         try:
             treat_their_files(touched)

@@ -15,7 +15,14 @@ from include.orders.personal_due import delete_after_utc, delivered_utc, is_kept
 from include.orders.personal_files import PersonalFiles, delete_files, files_of, personal_files
 from include.orders.personal_parts import PersonalPart, personal_parts
 from include.orders.personal_rows import BuyerRow, RecipientRow, Term, buyer_row, recipient_row
-from include.orders.personal_tables import has_rows, move_terms, personal_data_lock, read_forgotten, upsert
+from include.orders.personal_tables import (
+    has_rows,
+    move_terms,
+    note_expired,
+    personal_data_lock,
+    read_forgotten,
+    upsert,
+)
 from include.orders.records import Order
 from include.orders.windows import Window
 from include.sellers.registry import Seller
@@ -49,14 +56,19 @@ def land_personal_data(
     if files is None:
         return
     with personal_data_lock(connection, seller.seller_id):
-        forgotten = read_forgotten(connection, seller.seller_id)
+        told = list(personal_parts(body))
+        forgotten = read_forgotten(connection, seller.seller_id, (order.order_id for order, _ in told))
         parts: dict[str, PersonalPart] = {}
         dues: list[datetime] = []
-        for order, part in personal_parts(body):
+        expired: list[str] = []
+        for order, part in told:
             due_utc = delete_after_utc(order, settings.personal_data_days)
-            if is_kept(due_utc, now_utc) and not forgotten.covers(order):
+            if not is_kept(due_utc, now_utc):
+                expired += [order.order_id] if delivered_utc(order) else []
+            elif not forgotten.covers(order):
                 parts[order.order_id] = part
                 dues.append(due_utc)
+        note_expired(connection, seller.seller_id, expired)
         files.write(settings.raw_url, window_id, page, parts, min(dues, default=None))
 
 
@@ -99,12 +111,16 @@ class PersonalLoad:
         read = list(accepted)
         terms = {o.order_id: Term(delivered_utc(o), delete_after_utc(o, self._days)) for o, _, _ in read}
         move_terms(self._connection, self._seller_id, terms)
-        forgotten = read_forgotten(self._connection, self._seller_id)
+        forgotten = read_forgotten(self._connection, self._seller_id, terms)
+        expired: list[str] = []
         buyers: list[BuyerRow] = []
         recipients: list[RecipientRow] = []
         for order, extracted_utc, part in read:
             term = terms[order.order_id]
-            if part is None or forgotten.covers(order) or not is_kept(term.delete_after_utc, self._now()):
+            if part is None or forgotten.covers(order):
+                continue
+            if not is_kept(term.delete_after_utc, self._now()):
+                expired += [order.order_id] if term.delivered_utc else []
                 continue
             try:
                 buyer = buyer_row(self._seller_id, order, part, extracted_utc, term)
@@ -114,6 +130,7 @@ class PersonalLoad:
                 continue
             buyers += [buyer] if buyer else []
             recipients += [recipient] if recipient else []
+        note_expired(self._connection, self._seller_id, expired)
         upsert(self._connection, "buyers", buyers)
         upsert(self._connection, "recipients", recipients)
 

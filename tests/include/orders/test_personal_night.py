@@ -229,6 +229,38 @@ def test_a_delivery_moves_the_day_forward_and_no_later_change_moves_it_back(hous
     assert house.table("recipients", "delivered_utc, delete_after_utc") == expected
 
 
+def test_what_the_purge_took_after_a_delivery_no_later_change_brings_back(house: House) -> None:
+    house.night(an_order_of_a_person(A), an_order_of_a_person(B, fulfillment={"deliverByWindow": _until("2026-10-06")}))
+    delivered = [{"packageReferenceId": "1", "packageStatus": {"status": "DELIVERED"}}]
+    house.night(an_order(A, updated="2026-10-06T08:00:00Z", packages=delivered))
+    house.clock.instant = datetime(2026, 11, 5, 0, 40, tzinfo=UTC)
+    assert house.purge()["buyers"] == 2
+    refunded = an_order_of_a_person(A, updated="2026-11-05T08:00:00Z", packages=delivered)
+    # What was never delivered and is promised anew is needed again.
+    promised = an_order_of_a_person(
+        B, updated="2026-11-05T08:00:00Z", fulfillment={"deliverByWindow": _until("2026-12-01")}
+    )
+    house.extract(a_page(refunded, promised))
+    (file,) = house.personal_files()
+    assert A not in _opened(file)
+    house.load()
+    assert house.table("buyers", "order_id") == [(B,)]
+
+
+@pytest.mark.parametrize("waits", [False, True], ids=["at its landing", "at its load"])
+def test_what_came_too_late_after_its_delivery_no_later_change_brings_back(house: House, waits: bool) -> None:
+    delivered = [{"packageReferenceId": "1", "packageStatus": {"status": "DELIVERED"}}]
+    late = {"fulfillment": {"deliverByWindow": _until("2026-12-24")}, "packages": delivered}
+    due_utc = datetime(2026, 11, 5, 8, tzinfo=UTC)
+    house.clock.instant = due_utc - timedelta(hours=26 if waits else 24)
+    house.extract(a_page(an_order_of_a_person(A, updated="2026-10-06T08:00:00Z", **late)))
+    assert len(house.personal_files()) == waits
+    house.clock.instant = due_utc - timedelta(hours=23)
+    house.load()
+    house.night(an_order_of_a_person(A, updated="2026-11-04T10:00:00Z", **late))
+    assert house.places() == set()
+
+
 def test_the_term_moves_also_once_they_are_not_wanted_any_more(house: House) -> None:
     house.night(an_order_of_a_person())
     house.seller = dataclasses.replace(house.seller, personal_data=False)
