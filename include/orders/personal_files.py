@@ -88,8 +88,8 @@ class PersonalFiles:
         except InvalidToken:
             raise UnreadableFileError(
                 f"PERSONAL_DATA_KEY does not open {store.shown(file.url)}.",
-                remedy="Append the key that was there before, after a comma; or give these data up with "
-                f"`make forget SELLER={self._seller_id}`.",
+                remedy="Append the key that was there before, after a comma; or delete that file: its orders load"
+                " without names, and the DAG triggered with from_utc asks for them again.",
             ) from None
 
 

@@ -196,8 +196,11 @@ def test_a_key_that_was_replaced_still_opens_what_waits_while_it_stands_behind_t
     house.extract(a_page(an_order_of_a_person()))
     new = Fernet.generate_key().decode()
     house.settings = dataclasses.replace(house.settings, personal_data_keys=(new,))
-    with pytest.raises(SettingsError, match=r"Append the key.*make forget SELLER=acme"):
+    with pytest.raises(SettingsError, match=r"Append the key.*or delete that file.*from_utc") as refused:
         house.load()
+    (file,) = house.personal_files()
+    assert f"does not open file://{file}." in str(refused.value)
+    assert "forget" not in str(refused.value)
     assert house.warehouse.execute("SELECT count(*) FROM amazon.orders").fetchone() == (0,)
     house.settings = dataclasses.replace(house.settings, personal_data_keys=(new, KEY))
     house.load()
@@ -205,6 +208,21 @@ def test_a_key_that_was_replaced_still_opens_what_waits_while_it_stands_behind_t
     house.extract(a_page(a_corrected_order()))
     (file,) = house.personal_files()
     assert Fernet(new).decrypt(file.read_bytes())
+
+
+def test_a_file_that_nobody_can_open_is_deleted_by_hand_and_its_orders_asked_for_again_bring_names(
+    house: House,
+) -> None:
+    house.extract(a_page(an_order_of_a_person()))
+    house.settings = dataclasses.replace(house.settings, personal_data_keys=(Fernet.generate_key().decode(),))
+    with pytest.raises(SettingsError, match="delete that file"):
+        house.load()
+    house.personal_files()[0].unlink()
+    house.load()
+    assert house.warehouse.execute("SELECT count(*) FROM amazon.orders").fetchone() == (1,)
+    assert house.places() == set()
+    house.night(an_order_of_a_person())
+    assert len(house.table("buyers")) == 1
 
 
 def test_newer_or_equal_wins_and_a_state_that_names_nobody_leaves_what_is_known(house: House) -> None:
