@@ -16,6 +16,10 @@ if [[ ! "$command" =~ ^(backup|restore)$ || -z "$folder" ]]; then
     sed -n 2p "$0" >&2
     exit 2
 fi
+if [[ ! "${WITHOUT_PERSONAL_DATA:-no}" =~ ^(yes|no)$ ]]; then
+    echo "WITHOUT_PERSONAL_DATA is neither yes nor no." >&2
+    exit 2
+fi
 shift 2
 databases=("$@")
 [[ $# -gt 0 ]] || databases=(warehouse airflow)

@@ -142,9 +142,7 @@ class PersonalLoad:
                 files = files_of(root, self._seller_id)
                 delete_files(file.url for file in files if file.window_id == window.window_id)
         except SellerOrdersError as refused:
-            log.warning(
-                "Personal files of window %d stay until the purge: %s", window.window_id, type(refused).__name__
-            )
+            log.warning("Personal files of window %d stay until the purge: %s", window.window_id, refused)
 
 
 def open_personal_load(connection: Connection, seller: Seller, settings: Settings, now: Now) -> PersonalLoad | None:

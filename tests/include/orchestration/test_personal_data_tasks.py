@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from upath import UPath
 
-from include.orchestration.personal_data_tasks import delete_due
+from include.errors import SettingsError
+from include.orchestration.personal_data_tasks import delete_due, delete_of_ended
 from include.warehouse.connection import Connection
 
 ENTRY = """
@@ -76,3 +78,46 @@ def test_only_who_surely_wants_none_loses_the_files_that_wait(
     write_entries(**fields)
     delete_due()
     assert bool(list(folder.iterdir())) is kept
+
+
+def _refuse(*_: object, **__: object) -> None:
+    raise PermissionError(13, "Permission denied")
+
+
+def test_a_store_that_refuses_to_delete_is_told_to_the_operators_once_and_ends_when_it_lets_us(
+    folder: Path, write_entries: Callable[..., None], warehouse: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told() -> list[tuple[str, str, bool, int]]:
+        return warehouse.execute(
+            "SELECT error_class, i.facts ->> 'remedy', closed_utc IS NULL, count(o.*) FROM ops.incident i"
+            " LEFT JOIN ops.outbox o USING (incident_id) GROUP BY incident_id"
+        ).fetchall()
+
+    write_entries(wanted="no")
+    with monkeypatch.context() as patched:
+        patched.setattr(UPath(folder).fs, "rm_file", _refuse)
+        for _ in range(2):
+            with pytest.raises(SettingsError, match="could not be deleted: Permission denied"):
+                delete_due()
+        # Nobody's authorization has ended, which says nothing of what is due.
+        delete_of_ended()
+    ((error_class, remedy, is_open, mails),) = told()
+    assert (error_class, is_open, mails) == ("PersonalDataNotDeleted", True, 1)
+    assert "Permission denied" in remedy
+    delete_due()
+    assert [is_open for _, _, is_open, _ in told()] == [False]
+    assert list(folder.iterdir()) == []
+
+
+def test_of_an_ended_authorization_too(
+    folder: Path, write_entries: Callable[..., None], warehouse: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_entries()
+    warehouse.execute(
+        "INSERT INTO ops.seller_authorization (seller_id, status, last_good_utc, since_utc)"
+        " VALUES ('acme', 'reauthorization_required', now() - interval '40 days', now())"
+    )
+    monkeypatch.setattr(UPath(folder).fs, "rm_file", _refuse)
+    with pytest.raises(SettingsError, match="Permission denied"):
+        delete_of_ended()
+    assert warehouse.execute("SELECT error_class FROM ops.incident").fetchall() == [("PersonalDataNotDeleted",)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -571,6 +572,19 @@ def test_a_store_that_refuses_is_told_without_a_word_of_what_lies_there(
     house.load()
     assert house.places() == set()
     assert len(house.personal_files()) == 1
+
+
+def test_a_store_that_refuses_after_a_load_is_logged_in_its_words(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    house.extract(a_page(an_order_of_a_person()))
+    monkeypatch.setattr(UPath(house.settings.raw_url).fs, "rm_file", refuse)
+    house.load()
+    assert len(house.table("buyers")) == 1
+    assert re.search(r"stay until the purge: .*\.fernet could not be deleted: Permission denied", caplog.text)
 
 
 def test_a_store_that_is_away_keeps_no_row_from_the_purge(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
