@@ -28,13 +28,17 @@ ask() {
     psql --no-password --no-psqlrc --tuples-only --no-align --dbname="$1" --command="$2"
 }
 
+is_ours() {
+    [[ "$(ask warehouse "SELECT to_regclass('ops.alembic_version')" 2> /dev/null)" != "" ]]
+}
+
 back_up() {
     if [[ -e "$folder" ]]; then
         echo "$folder is there already." >&2
         exit 1
     fi
     # An empty database of that name on another server would make a backup of nothing.
-    if [[ " ${databases[*]} " == *" warehouse "* && "$(ask warehouse "SELECT to_regclass('ops.alembic_version')")" == "" ]]; then
+    if [[ " ${databases[*]} " == *" warehouse "* ]] && ! is_ours; then
         echo "The database warehouse at ${PGHOST:-this machine} holds no tables of ours: is it the right server?" >&2
         exit 1
     fi
@@ -52,8 +56,8 @@ back_up() {
     # After the databases, so that every page that they know of is among these.
     if [[ -d "${RAW_DIR:-}" ]]; then
         # Pages come and go meanwhile, each whole; tar says so by a 1.
-        tar --create --numeric-owner --exclude='.*.half' --ignore-failed-read --warning=no-file-changed \
-            "${no_files[@]}" --file="$half/raw.tar" --directory="$RAW_DIR" . || [[ $? -eq 1 ]]
+        tar --create --numeric-owner --exclude='.*.half' --warning=no-file-changed "${no_files[@]}" \
+            --file="$half/raw.tar" --directory="$RAW_DIR" . || [[ $? -eq 1 ]]
     fi
     check "$half"
     mv "$half" "$folder"
@@ -85,6 +89,11 @@ restore() {
         FROM pg_stat_activity WHERE datname = ANY ('{$names}')")"
     if [[ -n "$busy" ]]; then
         echo "Still in use: $busy. Stop everything that is connected; nothing was replaced." >&2
+        exit 1
+    fi
+    # A machine without a warehouse has no pages either; where there are some, it is another server's.
+    if [[ -e "$folder/raw.tar" && -n "$(ls -A "$RAW_DIR" 2> /dev/null)" ]] && ! is_ours; then
+        echo "RAW_DIR holds pages, but the server at ${PGHOST:-this machine} no warehouse of ours: is it the right one?" >&2
         exit 1
     fi
     for database in "${databases[@]}"; do

@@ -10,6 +10,7 @@ import re
 import secrets
 import sys
 from base64 import urlsafe_b64encode
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,9 +47,9 @@ def _filled(line: re.Match[str]) -> str:
     return f'{line[1]}="{NO_PASSWORDS.get(line[1], _password)()}"  '
 
 
-def secret_files() -> dict[str, str]:
-    """Return the content of each file in secrets/ by its name, every password a fresh one."""
-    passwords = {name: _password() for name in PASSWORDS}
+def secret_files(known: Mapping[str, str]) -> dict[str, str]:
+    """Return the content of each file in secrets/ by its name, every password a fresh one but those that are known."""
+    passwords = {name: known.get(name) or _password() for name in PASSWORDS}
     return {
         **passwords,
         "fernet_key": _fernet_key(),
@@ -80,9 +81,9 @@ def main(folder: Path) -> None:
         # The folder keeps others out; the containers' users, whom compose shows single files of it, must read those.
         (folder / "secrets").mkdir(mode=0o700)
     except FileExistsError:
-        sys.stderr.write(f"{folder / 'secrets'} is there already; it stays as it is.\n")
-        return
-    for name, text in secret_files().items():
+        sys.stderr.write(f"{folder / 'secrets'} is there already; what it holds stays as it is.\n")
+    known = {path.name: path.read_text() for path in (folder / "secrets").iterdir() if path.is_file()}
+    for name, text in secret_files(known).items():
         _write_new(folder / "secrets" / name, text, 0o644)
 
 

@@ -102,6 +102,10 @@ class ThrottledError(TransientError):
     """Raised on HTTP 429: the operation's quota is used up."""
 
 
+class OnlyWaitedError(ThrottledError):
+    """Raised where a whole run was waits for quota and no page: waiting on in it helps nobody."""
+
+
 class ServiceUnavailableError(TransientError):
     """Raised on HTTP 5xx, whatever the body."""
 

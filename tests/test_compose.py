@@ -82,6 +82,19 @@ def test_make_env_writes_over_nothing_that_is_there(environment_file: Path):
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
+def test_make_env_adds_the_secrets_that_a_newer_version_wants(environment_file: Path):
+    folder = environment_file.parent
+    before = {path: path.read_bytes() for path in (folder / "secrets").iterdir()}
+    for name in ("warehouse_dsn", "personal_data_key"):
+        (folder / "secrets" / name).unlink()
+    subprocess.run([sys.executable, folder / "docker" / "make_env.py"], check=True, capture_output=True)
+    after = {path: path.read_bytes() for path in (folder / "secrets").iterdir()}
+    new_key = folder / "secrets" / "personal_data_key"
+    assert after.keys() == before.keys()
+    # The address holds the password that is there already.
+    assert {path for path in after if after[path] != before[path]} == {new_key}
+
+
 def test_nobody_waits_for_a_service_of_another_shape(composed: dict):
     for name, service in composed["services"].items():
         awaited = {composed["services"][other]["profiles"][0] for other in service.get("depends_on", {})}
@@ -118,6 +131,14 @@ def test_the_service_that_the_world_may_reach_holds_no_key_of_airflows(composed:
     assert [name for name in consent["environment"] if name.startswith("AIRFLOW__")] == []
     held = {secret["source"] for secret in consent["secrets"]}
     assert held == {"airflow_api_password", "amazon_client_secret", "old_secret_keys", "secret_key", "warehouse_dsn"}
+
+
+def test_nor_does_the_start_page_of_one_machine(composed: dict):
+    page = composed["services"]["start-page"]
+    assert [name for name in page["environment"] if name.startswith("AIRFLOW__")] == []
+    assert "PERSONAL_DATA_KEY" not in page["environment"]
+    (mounted,) = page["volumes"]
+    assert str(mounted).count("sellers.yaml") >= 1
 
 
 def test_the_processes_of_the_cluster_share_keys_database_broker_and_raw_pages(composed: dict):
@@ -188,7 +209,9 @@ def test_every_product_setting_reaches_the_containers(composed: dict):
     load_notification_settings(Recorder())
     load_consent_settings(Recorder())
     # The sellers' file is mounted at its default place instead; the world's pages hold no key of personal data.
-    for name, kept in (("airflow-scheduler", set()), ("worker", set()), ("consent", {"PERSONAL_DATA_KEY"})):
+    public = {"PERSONAL_DATA_KEY"}
+    services = {"airflow-scheduler": set(), "worker": set(), "start-page": public, "consent": public}
+    for name, kept in services.items():
         given = {variable.removesuffix("_FILE") for variable in composed["services"][name]["environment"]}
         assert asked - given == {"SELLERS_FILE"} | kept, name
 

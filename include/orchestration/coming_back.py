@@ -15,7 +15,14 @@ from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowRescheduleException
 
 from include.clock import Now, format_utc, utc_now
-from include.errors import NotYetError, ServiceUnavailableError, ThrottledError, TransientError, TransportError
+from include.errors import (
+    NotYetError,
+    OnlyWaitedError,
+    ServiceUnavailableError,
+    ThrottledError,
+    TransientError,
+    TransportError,
+)
 from include.orchestration import metrics
 
 log = logging.getLogger(__name__)
@@ -23,7 +30,8 @@ log = logging.getLogger(__name__)
 # What the client may sleep through inside the task; a new process costs more than that.
 PATIENCE_IN_TASK_S = 10.0
 OUTAGE_PATIENCE = timedelta(minutes=30)
-# Airflow loses tasks that come back sooner than after ten seconds.
+# Airflow loses tasks that come back sooner.
+SHORTEST_RESCHEDULE = timedelta(seconds=10)
 SHORTEST_WAIT = timedelta(seconds=15)
 LONGEST_WAIT = timedelta(seconds=60)
 
@@ -40,7 +48,10 @@ def coming_back(seller_id: str, now: Now = utc_now) -> Iterator[None]:
         yield
     except NotYetError as wait:
         metrics.waited(seller_id, wait.until_utc, now_utc=now())
-        raise AirflowRescheduleException(wait.until_utc) from None  # type: ignore[no-untyped-call]
+        not_before_utc = now() + SHORTEST_RESCHEDULE
+        raise AirflowRescheduleException(max(wait.until_utc, not_before_utc)) from None  # type: ignore[no-untyped-call]
+    except OnlyWaitedError:
+        raise
     except (ServiceUnavailableError, ThrottledError, TransportError) as failing:
         until_utc = _ask_again_utc(failing, now())
         if until_utc is None:

@@ -10,6 +10,7 @@ import logging
 
 from airflow.dag_processing.bundles.local import LocalDagBundle
 
+from include.errors import SettingsError
 from include.settings import load_settings
 
 log = logging.getLogger(__name__)
@@ -25,5 +26,6 @@ class DagFolder(LocalDagBundle):
             for file in self.path.glob("*.py"):
                 if file.stat().st_mtime < edited_s:
                     file.touch()
-        except OSError as refused:
-            log.debug("DAG files cannot be marked as changed: %s", refused.strerror)
+        except (OSError, SettingsError) as refused:
+            # A setting that nobody can read is told by every DAG file; a bundle that fails would hide that.
+            log.debug("DAG files cannot be marked as changed: %s", refused)

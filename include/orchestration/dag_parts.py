@@ -67,8 +67,8 @@ def step(function: Callable[..., Any], kind: type[PythonOperator] = Step, **argu
 
 def after_a_failure(function: Callable[..., Any]) -> PythonOperator:
     """Make the task that follows a failed one; never the only leaf, so that the run stays failed."""
-    # What keeps it from telling (warehouse or mail server away) is waited out for an hour; whom it could not tell by
-    # then hears of the next night's failure.
+    # A warehouse that is away, where nothing can be noted, is waited out for an hour; whom it could not tell by then
+    # hears of the next night's failure. Mails that cannot be sent are the watch's.
     return step(
         function,
         trigger_rule=TriggerRule.ONE_FAILED,

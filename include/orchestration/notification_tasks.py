@@ -6,14 +6,14 @@ Only ids and counts leave here for XCom.
 from __future__ import annotations
 
 import logging
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from include.authorization import consent_state
 from include.authorization.fingerprint import fingerprint
 from include.authorization.lwa import exchange_refresh_token
 from include.clock import utc_now
-from include.errors import OperatorActionError, SettingsError
+from include.errors import OperatorActionError, SellerOrdersError, SettingsError, TransientError
 from include.log_context import of_seller
 from include.notifications import lookout
 from include.notifications.failures import operators_of, report_failure
@@ -38,8 +38,8 @@ def notify(seller_id: str, context: Any, failed_tasks: list[str]) -> dict[str, A
         The failure's `error_class`, the `incident` (None where nobody needs to know), how many messages were `sent`.
 
     Raises:
-        TransientError: The mail server is away; the watch sends what is owed too.
-        OperatorActionError: Something could not be sent.
+        TransientError: The warehouse is away, so that nothing could be noted.
+        OperatorActionError: Something could not be sent; it is owed, and the watch sends it.
     """
     failure = read_failure(context, failed_tasks)
     settings, sellers = load_settings(), _sellers()
@@ -52,7 +52,7 @@ def notify(seller_id: str, context: Any, failed_tasks: list[str]) -> dict[str, A
         if incident:
             refresh = _refresh(settings)
             verify(connection, incident, sellers, refresh, operators=operators, now_utc=utc_now())
-        sent = _send(connection)
+        sent = _send_at_once(connection)
     return {
         "error_class": failure.error_class,
         "incident": incident.incident_id if incident else None,
@@ -79,9 +79,8 @@ def look_out() -> None:
             lookout.end_what_has_no_seller(connection, entry_ids, now_utc=utc_now())
             metrics.tell_how_sellers_stand(connection, sellers, now_utc=utc_now())
         lookout.tell_of_overdue_personal_data(connection, notifications, now_utc=utc_now())
-        made_on = _made_on()
-        lookout.warn_of_secret(connection, made_on, notifications, now_utc=utc_now())
-        metrics.tell_how_all_stand(connection, lookout.secret_ends_utc(made_on) if made_on else None, now_utc=utc_now())
+        secret_ends_utc = _warn_of_secret(connection, notifications)
+        metrics.tell_how_all_stand(connection, secret_ends_utc, now_utc=utc_now())
         lookout.beat(connection, now_utc=utc_now())
 
 
@@ -124,6 +123,17 @@ def send() -> int:
         return _send(connection)
 
 
+def _send_at_once(connection: Connection) -> int:
+    """Send what is owed, or leave it to the watch: a run that waits for a mail server keeps the seller's next one."""
+    try:
+        return _send(connection)
+    except TransientError as away:
+        raise OperatorActionError(
+            f"The mails are owed and not sent: {away}",
+            remedy="authorization_watch sends them; look at the mail server.",
+        ) from None
+
+
 def _send(connection: Connection) -> int:
     notifications = load_notification_settings()
     tally = send_owed(
@@ -147,6 +157,18 @@ def _sellers_to_write_to(notifications: NotificationSettings) -> dict[str, Selle
     except SettingsError as broken:
         log.warning("Only operators are told: %s", broken)
         return None
+
+
+def _warn_of_secret(connection: Connection, notifications: NotificationSettings) -> datetime | None:
+    """Warn of the client secret's end, and return it; where nobody can tell now, the next look does."""
+    try:
+        made_on = _made_on()
+    except SellerOrdersError as trouble:
+        # The store of Connections is away. That silences neither the watch nor a warning that stands.
+        log.warning("The end of the client secret is not looked at: %s", trouble)
+        return None
+    lookout.warn_of_secret(connection, made_on, notifications, now_utc=utc_now())
+    return lookout.secret_ends_utc(made_on) if made_on else None
 
 
 def _made_on() -> date | None:

@@ -80,7 +80,10 @@ def _build_dag(dagbag: ModuleType, dag_id: str) -> None:
 def _of_aws() -> tuple[str, ...]:
     from include.orchestration.absent_connections import reads_secrets_manager  # noqa: PLC0415 - the scheduler alone
 
-    for_pages = FOR_S3 if load_settings().raw_url.startswith(("s3://", "s3a://")) else ()
+    for_pages: tuple[str, ...] = ()
+    # A setting that nobody can read is told by every task.
+    with suppress(SettingsError):
+        for_pages = FOR_S3 if load_settings().raw_url.startswith(("s3://", "s3a://")) else ()
     return for_pages + (FOR_SECRETS_MANAGER if reads_secrets_manager() else ())
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import cast
 
 from include.clock import Now, format_utc
-from include.errors import ContractError, NotYetError, SellerOrdersError, ThrottledError
+from include.errors import ContractError, NotYetError, OnlyWaitedError, SellerOrdersError
 from include.log_context import of_window
 from include.orders import planning, progress, windows
 from include.orders.catch_up import CatchUp
@@ -181,7 +181,7 @@ class _Extraction:
     def fail_if_it_only_waited(self) -> None:
         """Fail a run that asked for its hours and got nothing; it must not look like one with more to do."""
         if not self.pages and self._hours() >= self.settings.most_hours_per_run:
-            raise ThrottledError(
+            raise OnlyWaitedError(
                 f"Amazon gave no page in the {self._hours():.1f} hours of this run, only waits for quota."
             ) from None
 

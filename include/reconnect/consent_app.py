@@ -44,7 +44,7 @@ from include.sellers.registry import DAG_ID_PREFIX, MisconfiguredSeller, Seller,
 from include.sellers.seller import Language
 from include.settings import load_consent_settings, load_notification_settings, load_settings
 from include.settings.consent import LogFormat
-from include.warehouse.connection import Connection, connect, warehouse_errors
+from include.warehouse.connection import CONNECT_TIMEOUT_S, Connection, connect, warehouse_errors
 
 log = logging.getLogger(__name__)
 # Anybody may ask, so that a crowd must not take the warehouse's connections from the nightly runs.
@@ -56,6 +56,11 @@ CALLBACK_TURN_S: Final = 5.0
 # More than those that may wait for the two of them; beside Airflow's own, where the pages are mounted in its server.
 THREADS: Final = 20
 HEALTH_FOR_S: Final = 1.0
+# Shorter than whoever watches waits for its answer.
+HEALTH_WAITS_S: Final = 2
+# A person begins one, and some more after mistakes.
+LOGINS_AT_ONCE: Final = 15.0
+LOGINS_PER_S: Final = 1 / 60
 STATEMENT_TIMEOUT: Final = "2s"
 Guard = Literal["public", "signed link", "signed link, own page", "own page", "state and cookie", "signed result"]
 Form = dict[str, str]
@@ -71,8 +76,9 @@ class _Site:
         self._now = means.now
         self._way = ConsentWay(means)
         self._limit = RateLimit()
+        self._logins = RateLimit(burst=LOGINS_AT_ONCE, rate_per_s=LOGINS_PER_S)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sellers-pages")
-        self._health = OneRead(HEALTH_FOR_S, most=2)
+        self._health = OneRead(HEALTH_FOR_S, most=2, monotonic=lambda: self._now().timestamp())
         self._callback_turns = threading.BoundedSemaphore(CALLBACKS_AT_ONCE)
         self._warehouse_turns = threading.BoundedSemaphore(WAREHOUSE_AT_ONCE)
 
@@ -128,9 +134,11 @@ class _Site:
         with self._warehouse() as connection:
             return self._way.login(connection, fields, "en" if form.get("lang") == "en" else "de")
 
-    def is_too_much(self, request: Request) -> bool:
-        """Tell whether an address asks more often than people do."""
-        return not self._limit.allows(address_of(request, self._means.consent.trusted_proxies))
+    def is_too_much(self, row: GuardedRoute, request: Request) -> bool:
+        """Tell whether an address asks more often than people do, or begins more logins than a person."""
+        address = address_of(request, self._means.consent.trusted_proxies)
+        # A login leaves a row, and only so many may be under way together: nobody shall use them up alone.
+        return not self._limit.allows(address) or (row.name == "login" and not self._logins.allows(address))
 
     async def answer(self, row: GuardedRoute, request: Request, form: Form) -> Response:
         """Let a route answer in a thread of ours; who waits for one holds none of the server's around."""
@@ -141,8 +149,7 @@ class _Site:
         if row.name != "health":
             return await asyncio.get_running_loop().run_in_executor(self._threads, answer)
         # Not counted by address, as monitors ask through everybody's proxy; so it is read once a second for all.
-        second = int(self._now().timestamp())
-        told: Response = await self._health.of((second, request.method), answer)
+        told: Response = await self._health.of(request.method, answer)
         return Response(told.body, told.status_code, media_type=told.media_type)
 
     async def form_of(self, request: Request) -> Form:
@@ -151,7 +158,7 @@ class _Site:
 
     def health(self, _: Request, __: Form) -> Response:
         try:
-            with self._warehouse() as connection:
+            with self._warehouse(connect_timeout_s=HEALTH_WAITS_S) as connection:
                 health = read_health(connection, self._notifications, now_utc=self._now())
         except SellerOrdersError as error:
             log.warning("health: %s", type(error).__name__)
@@ -184,11 +191,11 @@ class _Site:
             return None
 
     @contextmanager
-    def _warehouse(self) -> Iterator[Connection]:
+    def _warehouse(self, connect_timeout_s: int = CONNECT_TIMEOUT_S) -> Iterator[Connection]:
         if not self._warehouse_turns.acquire(timeout=WAREHOUSE_TURN_S):
             raise TransportError("Too many ask the warehouse at once.")
         try:
-            with warehouse_errors(), connect(self._settings.warehouse_dsn) as connection:
+            with warehouse_errors(), connect(self._settings.warehouse_dsn, connect_timeout_s) as connection:
                 connection.execute(f"SET statement_timeout = '{STATEMENT_TIMEOUT}'")
                 yield connection
         finally:
@@ -232,7 +239,7 @@ def create_app(means: Means) -> ASGIApp:
 
     def endpoint(row: GuardedRoute) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
-            if row.name != "health" and site.is_too_much(request):
+            if row.name != "health" and site.is_too_much(row, request):
                 raise HTTPException(429)
             form = await site.form_of(request) if request.method == "POST" else {}
             return await site.answer(row, request, form)

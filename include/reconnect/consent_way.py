@@ -188,6 +188,9 @@ class ConsentWay:
             HTTPException: More have begun than can be sellers (429): anybody can, and each leaves a row for a day.
         """
         if consent_state.count_begun_logins(connection, now_utc=self._means.now()) >= MOST_LOGINS:
+            log.error(
+                "Renewals begun in Seller Central: %d are under way, so no more begin; mailed links go on", MOST_LOGINS
+            )
             raise HTTPException(429)
         issued = consent_state.issue(
             connection,

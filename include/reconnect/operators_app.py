@@ -44,7 +44,7 @@ from include.reconnect.seller_list import ListPage, list_page
 from include.sellers.registry import DAG_ID_PREFIX, Seller
 from include.sellers.seller import CONNECTION_ID_PREFIX, DAG_TAG
 from include.settings import load_consent_settings, load_notification_settings, load_settings
-from include.warehouse.connection import Connection, connect, warehouse_errors
+from include.warehouse.connection import CONNECT_TIMEOUT_S, Connection, connect, warehouse_errors
 
 log = logging.getLogger(__name__)
 TOKEN: Final = re.compile(r"[!-~]{1,4096}")
@@ -53,6 +53,7 @@ PAGE: Final = re.compile(r"[0-9]{1,4}")
 READ_FOR_S: Final = 2.0
 ACTED: Final = "seller_orders_acted"
 STATEMENT_TIMEOUT: Final = "2s"
+HEALTH_WAITS_S: Final = 2
 HEADERS: Final = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self'; frame-ancestors 'self'; "
@@ -178,7 +179,7 @@ class _Page:
 
     def _look_at_health(self) -> Health:
         try:
-            with self._warehouse() as connection:
+            with self._warehouse(connect_timeout_s=HEALTH_WAITS_S) as connection:
                 connection.execute(f"SET statement_timeout = '{STATEMENT_TIMEOUT}'")
                 return read_health(connection, self._means.notifications, now_utc=self._means.now())
         except SellerOrdersError as error:
@@ -220,8 +221,8 @@ class _Page:
             log.warning("What is owed goes out with the next watch: %s", trouble)
 
     @contextmanager
-    def _warehouse(self) -> Iterator[Connection]:
-        with warehouse_errors(), connect(self._means.settings.warehouse_dsn) as connection:
+    def _warehouse(self, connect_timeout_s: int = CONNECT_TIMEOUT_S) -> Iterator[Connection]:
+        with warehouse_errors(), connect(self._means.settings.warehouse_dsn, connect_timeout_s) as connection:
             yield connection
 
 

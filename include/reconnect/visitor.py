@@ -86,17 +86,27 @@ class RateLimit:
 
     Args:
         monotonic: Seconds.
+        burst: How often at once; by default as often as people open pages.
+        rate_per_s: How often after that.
     """
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        monotonic: Callable[[], float] = time.monotonic,
+        *,
+        burst: float | None = None,
+        rate_per_s: float = RATE_PER_S,
+    ) -> None:
         self._monotonic = monotonic
+        self._burst = burst
+        self._rate_per_s = rate_per_s
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def allows(self, address: str) -> bool:
         """Take a token of an address's bucket; false where there is none."""
-        now_s, address = self._monotonic(), _household(address)
-        tokens, then_s = self._buckets.pop(address, (BURST, now_s))
-        tokens = min(BURST, tokens + (now_s - then_s) * RATE_PER_S)
+        now_s, address, burst = self._monotonic(), _household(address), self._burst or BURST
+        tokens, then_s = self._buckets.pop(address, (burst, now_s))
+        tokens = min(burst, tokens + (now_s - then_s) * self._rate_per_s)
         self._buckets[address] = (max(0.0, tokens - 1), now_s)
         if len(self._buckets) > MOST_VISITORS:
             self._buckets.popitem(last=False)

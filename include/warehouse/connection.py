@@ -17,8 +17,12 @@ NO_RESOURCES = "53"
 SESSION_OPTIONS = "-c timezone=UTC -c tcp_keepalives_idle=60 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=6"
 
 
-def connect(dsn: str) -> Connection:
+def connect(dsn: str, connect_timeout_s: int = CONNECT_TIMEOUT_S) -> Connection:
     """Open an autocommit connection in UTC; a block that must be whole says `with connection.transaction()`.
+
+    Args:
+        dsn: A postgresql:// address.
+        connect_timeout_s: How long to wait for the server's answer, at least two.
 
     Raises:
         SettingsError: No address is set, or the server refuses the login.
@@ -30,7 +34,7 @@ def connect(dsn: str) -> Connection:
         return psycopg.connect(
             dsn,
             autocommit=True,
-            connect_timeout=CONNECT_TIMEOUT_S,
+            connect_timeout=connect_timeout_s,
             application_name="seller_orders",
             options=SESSION_OPTIONS,
         )

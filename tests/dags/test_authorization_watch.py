@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from include.errors import TransportError
 from include.local_stack.mail_client import MailSinkClient
 from include.warehouse.connection import Connection
 
@@ -100,6 +101,28 @@ def test_the_client_secret_warns_from_the_day_in_its_connection(
     assert mail.to == ("operators@orders.example",)
     assert "ClientSecretExpires" in mail.subject or "client secret" in mail.subject
     assert "ends in 9 days" in mail.text or "ends in 10 days" in mail.text
+
+
+def test_a_store_of_connections_that_is_away_silences_neither_the_watch_nor_a_warning_that_stands(
+    run: Run, watch: Watch, connections, monkeypatch: pytest.MonkeyPatch, warehouse: Connection
+):
+    import json
+    import os
+
+    application = json.loads(os.environ["AIRFLOW_CONN_AMAZON_APPLICATION"])
+    application["extra"] = {"made_on": str((datetime.now(UTC) - timedelta(days=170)).date())}
+    monkeypatch.setenv("AIRFLOW_CONN_AMAZON_APPLICATION", json.dumps(application))
+    watch()
+    warehouse.execute("DELETE FROM ops.heartbeat")
+
+    def away(*_: object) -> None:
+        raise TransportError("AWS Secrets Manager does not answer.")
+
+    monkeypatch.setattr("include.orchestration.notification_tasks.client_secret_made_on", away)
+    assert watch()["look_out"] == "success"
+    assert warehouse.execute("SELECT count(*) FROM ops.heartbeat").fetchone() == (1,)
+    standing = "SELECT error_class FROM ops.incident WHERE closed_utc IS NULL"
+    assert warehouse.execute(standing).fetchall() == [("ClientSecretExpires",)]
 
 
 def test_a_sellers_file_that_cannot_be_read_is_told_and_stops_no_watch(

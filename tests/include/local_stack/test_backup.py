@@ -286,6 +286,17 @@ def test_pages_without_a_place_are_asked_about_before_anything_is_replaced(house
     assert house.tables() == before
 
 
+def test_pages_of_another_server_are_not_replaced(house: House, tmp_path: Path):
+    house.night(range(12))
+    back_up(house.settings, tmp_path / "backup")
+    pages = house.pages()
+    there = House(on_free_ports(tmp_path / "there"))
+    with there.server() as empty:
+        done = _script(empty, there, "restore", tmp_path / "backup", raw_dir=house.settings.run_dir / "raw")
+    assert (done.returncode, "is it the right one" in done.stderr) == (1, True), done.stderr
+    assert house.pages() == pages
+
+
 def _script(
     server: PostgresServer, house: House, command: str, folder: Path | str, *, raw_dir: Path | str
 ) -> subprocess.CompletedProcess[str]:

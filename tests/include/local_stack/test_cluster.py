@@ -261,7 +261,11 @@ def test_the_products_own_user_may_do_what_the_product_does_and_manages_no_users
     assert airflow.run("authorization_watch", "by_the_product")["state"] == "failed"
     assert airflow.task_states(SELLER, RUN_ID)["load_orders"] == "success"
     assert airflow.import_errors() == []
-    assert _ask(cluster, "/auth/fab/v1/users", headers=_token(cluster, "seller-orders", password)).status_code == 403
+    itself = _token(cluster, "seller-orders", password)
+    assert _ask(cluster, "/auth/fab/v1/users", headers=itself).status_code == 403
+    # A Connection turned to another host and tested there would tell its token.
+    turned = {"connection_id": CONNECTION, "conn_type": "http", "host": "127.0.0.1", "port": 9}
+    assert _ask(cluster, "/api/v2/connections/test", "POST", headers=itself, json=turned).status_code == 403
     with pytest.raises(SettingsError):
         AirflowGateway(cluster.stack.ui_url, "seller-orders", "wrong").dag_ids("x")
     requests.patch(

@@ -388,6 +388,35 @@ def test_health_is_read_once_for_a_crowd_of_monitors(site: Site, monkeypatch: py
     assert len(reads) <= 2
 
 
+def test_a_read_of_health_that_takes_long_is_waited_for_and_not_begun_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+):
+    reads, came, goes_on, answer = [], threading.Semaphore(0), threading.Event(), consent_app._Site.answer
+
+    async def counted(*arguments: object) -> object:
+        came.release()
+        return await answer(*arguments)
+
+    def slow(*_: object, **__: object) -> Health:
+        reads.append(1)
+        assert goes_on.wait(timeout=10)
+        return Health("silent", True)
+
+    monkeypatch.setattr(consent_app, "read_health", slow)
+    monkeypatch.setattr(consent_app._Site, "answer", counted)
+    crowd = [threading.Thread(target=site.ask, args=("/health",)) for _ in range(4)]
+    for one in crowd:
+        one.start()
+        assert came.acquire(timeout=10)
+        # Long after whoever came first would be answered.
+        site.clock.advance(seconds=5)
+    goes_on.set()
+    for one in crowd:
+        one.join()
+    assert [answer.json["status"] for answer in site.answers] == ["silent"] * 4
+    assert len(reads) == 1
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [

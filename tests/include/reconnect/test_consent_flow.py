@@ -18,7 +18,7 @@ from include.consent import means as means_module
 from include.errors import TransportError
 from include.fake_amazon.server import RunningFake, serve_in_thread
 from include.local_stack.waiting import wait_until
-from include.reconnect import consent_way
+from include.reconnect import consent_app, consent_way
 from include.reconnect.visitor import BURST, RateLimit
 from include.settings import ConsentSettings
 from include.warehouse.connection import Connection
@@ -460,3 +460,13 @@ def test_no_more_begin_in_seller_centrals_name_than_can_be_sellers(seller: Selle
     assert seller.start().status == 200
     seller.site.clock.advance(minutes=10)
     assert seller.site.ask("/login", "POST", OWN, query).status == 200
+
+
+def test_nobody_alone_takes_all_the_logins_that_may_be_under_way(seller: Seller, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(consent_app, "address_of", lambda request, _: request.headers.get("x-test-address", "one"))
+    query = urlencode({"amazon_callback_uri": GOOD, "amazon_state": "theirs"})
+    told = [seller.site.ask("/login", "POST", OWN, query).status for _ in range(17)]
+    assert told == [200] * 15 + [429] * 2
+    assert seller.site.ask("/login", "POST", {**OWN, "X-Test-Address": "another"}, query).status == 200
+    # Only beginning is counted so: the same address goes on to read.
+    assert seller.open_link().status == 200
