@@ -11,10 +11,10 @@ import msgspec
 from include.clock import Now
 from include.errors import SellerOrdersError
 from include.orders.landing import root_of
-from include.orders.personal_due import delete_after_utc, delivered_utc, is_kept
+from include.orders.personal_due import is_kept, term_of
 from include.orders.personal_files import PersonalFiles, delete_files, files_of, personal_files
-from include.orders.personal_parts import PersonalPart, personal_parts
-from include.orders.personal_rows import BuyerRow, RecipientRow, Term, buyer_row, recipient_row
+from include.orders.personal_parts import LandedPart, PersonalPart, personal_parts
+from include.orders.personal_rows import BuyerRow, RecipientRow, buyer_row, recipient_row
 from include.orders.personal_tables import (
     has_rows,
     move_terms,
@@ -58,18 +58,21 @@ def land_personal_data(
     with personal_data_lock(connection, seller.seller_id):
         told = list(personal_parts(body))
         forgotten = read_forgotten(connection, seller.seller_id, (order.order_id for order, _ in told))
-        parts: dict[str, PersonalPart] = {}
-        dues: list[datetime] = []
+        parts: dict[str, LandedPart] = {}
         expired: list[str] = []
         for order, part in told:
-            due_utc = delete_after_utc(order, settings.personal_data_days)
-            if not is_kept(due_utc, now_utc):
-                expired += [order.order_id] if delivered_utc(order) else []
+            term = term_of(order, settings.personal_data_days)
+            if not is_kept(term.delete_after_utc, now_utc):
+                expired += [order.order_id] if term.delivered_utc else []
             elif not forgotten.covers(order):
-                parts[order.order_id] = part
-                dues.append(due_utc)
+                parts[order.order_id] = LandedPart(part, term)
         note_expired(connection, seller.seller_id, expired)
-        files.write(settings.raw_url, window_id, page, parts, min(dues, default=None))
+        earlier = [
+            file
+            for file in files_of(settings.raw_url, seller.seller_id)
+            if (file.window_id, file.page) == (window_id, page)
+        ]
+        files.write(settings.raw_url, window_id, page, parts, in_place_of=earlier)
 
 
 class PersonalLoad:
@@ -100,16 +103,16 @@ class PersonalLoad:
         """
         if self._files is None:
             return {}
-        found: dict[str, PersonalPart] = {}
+        found: dict[str, LandedPart] = {}
         for file in files_of(root_of(page_url, self._seller_id), self._seller_id):
             if (file.window_id, file.page) == (window.window_id, page):
                 found |= self._files.read(file)
-        return found
+        return {order_id: landed.part for order_id, landed in found.items()}
 
     def publish(self, accepted: Iterable[ReadPart]) -> None:
         """Write the rows of orders that were just written, and move the terms of rows that are there."""
         read = list(accepted)
-        terms = {o.order_id: Term(delivered_utc(o), delete_after_utc(o, self._days)) for o, _, _ in read}
+        terms = {o.order_id: term_of(o, self._days) for o, _, _ in read}
         move_terms(self._connection, self._seller_id, terms)
         forgotten = read_forgotten(self._connection, self._seller_id, terms)
         expired: list[str] = []
@@ -136,13 +139,12 @@ class PersonalLoad:
 
     def delete_files(self, window: Window, page_urls: Sequence[str]) -> None:
         """Delete what landed beside a loaded window; a store that refuses is a warning, the purge tries again."""
-        roots = {root_of(url, self._seller_id) for url in page_urls}
-        try:
-            for root in roots:
+        for root in {root_of(url, self._seller_id) for url in page_urls}:
+            try:
                 files = files_of(root, self._seller_id)
                 delete_files(file.url for file in files if file.window_id == window.window_id)
-        except SellerOrdersError as refused:
-            log.warning("Personal files of window %d stay until the purge: %s", window.window_id, refused)
+            except SellerOrdersError as refused:
+                log.warning("Personal files of window %d stay until the purge: %s", window.window_id, refused)
 
 
 def open_personal_load(connection: Connection, seller: Seller, settings: Settings, now: Now) -> PersonalLoad | None:

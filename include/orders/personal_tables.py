@@ -11,7 +11,8 @@ from typing import Final, cast
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 
-from include.orders.personal_rows import BuyerRow, RecipientRow, Term
+from include.orders.personal_due import Term
+from include.orders.personal_rows import BuyerRow, RecipientRow
 from include.orders.records import Order
 from include.warehouse.connection import Connection
 

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import gzip
-import json
 import re
-import threading
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -20,131 +15,17 @@ from upath import UPath
 
 from include.errors import ContractError, SettingsError, TransientError
 from include.orders.details import fetch_details
-from include.orders.extract import extract_orders
-from include.orders.forgetting import forget_order, forget_seller, purge_due, purge_ended
-from include.orders.load import load_orders
-from include.orders.personal_tables import personal_data_lock
+from include.orders.forgetting import forget_order, forget_seller, purge_ended
+from include.orders.personal_due import Term
+from include.orders.personal_parts import LandedPart, PersonalPart, write_parts
 from include.orders.reload import reload_orders
-from include.sellers.registry import Seller
-from include.settings import Settings
-from include.spapi.client import Reply
-from include.spapi.operations import GET_ORDER
-from include.warehouse.connection import Connection, connect
+from include.warehouse.connection import connect
 from tests.payloads.aws import Aws
-from tests.payloads.clocks import HandClock
 from tests.payloads.orders import a_page, an_order
-from tests.payloads.people import PLANTED, WORDS, an_order_of_a_person
-from tests.payloads.search import files, found, rows
-from tests.payloads.shop import Shop
+from tests.payloads.people import PLANTED, an_order_of_a_person
+from tests.payloads.personal_house import DUE, KEY, A, Amazon, B, House, a_corrected_order, opened, until
 
-KEY = Fernet.generate_key().decode()
-# DELIVER_BY of the planted order, see `an_order`.
-DUE = datetime(2026, 11, 8, 21, 59, 59, tzinfo=UTC)
-A, B = "303-0000001-0000001", "303-0000002-0000002"
-OF_A_AND_B = json.dumps({A: {"buyer": {}}, B: {"buyer": {}}}).encode()
-
-
-class Amazon:
-    """Answers with the pages it is given, whatever it is asked, and remembers that."""
-
-    quota_left = Shop.quota_left
-    seconds_per_call = Shop.seconds_per_call
-    post = Shop.post
-
-    def __init__(self) -> None:
-        self.pages: list[bytes] = []
-        self.asked: list[dict[str, str]] = []
-        self.before_answer: Callable[[], None] = lambda: None
-
-    def get(self, operation: object, query: dict[str, str], **__: object) -> Reply:
-        self.asked.append(dict(query))
-        self.before_answer()
-        if operation is GET_ORDER:
-            return Reply(json.dumps({"order": an_order_of_a_person(A)}).encode(), "request-1")
-        return Reply(self.pages.pop(0) if self.pages else a_page(), "request-1")
-
-
-@pytest.fixture
-def seller(seller: Seller) -> Seller:
-    return dataclasses.replace(seller, personal_data=True)
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return dataclasses.replace(settings, personal_data_keys=(KEY,))
-
-
-@pytest.fixture
-def amazon() -> Amazon:
-    return Amazon()
-
-
-@dataclasses.dataclass
-class House:
-    """A seller's night and all that it leaves behind."""
-
-    warehouse: Connection
-    seller: Seller
-    settings: Settings
-    clock: HandClock
-    amazon: Amazon
-    dsn: str
-    folder: Path
-
-    def extract(self, *pages: bytes) -> None:
-        self.clock.advance(hours=1)
-        self.amazon.pages += pages
-        extract_orders(
-            self.seller,
-            client=self.amazon,  # type: ignore[arg-type]
-            connection=self.warehouse,
-            settings=self.settings,
-            now=self.clock,
-        )
-
-    def load(self) -> None:
-        load_orders(self.warehouse, "acme", seller=self.seller, settings=self.settings, now=self.clock)
-
-    def night(self, *orders: dict[str, Any]) -> None:
-        self.extract(a_page(*orders))
-        self.load()
-
-    def purge(self) -> dict[str, int]:
-        wanted = {"acme"} if self.seller.personal_data else set()
-        done = purge_due(self.warehouse, self.settings, wanted, now=self.clock)
-        return {name: sum(getattr(one, name) for one in done) for name in ("buyers", "recipients", "files")}
-
-    def personal_files(self) -> list[Path]:
-        return [path for path in (self.folder / "raw" / "personal").rglob("*") if path.is_file()]
-
-    def places(self) -> set[str]:
-        """Every table and file in which anything planted can be read."""
-        everything = [*rows(self.dsn), *files(self.folder)]
-        return {place.rpartition(": ")[0] for place in found(everything, WORDS)}
-
-    def table(self, name: str, columns: str = "*") -> list[tuple[Any, ...]]:
-        return self.warehouse.execute(f"SELECT {columns} FROM amazon_pii.{name} ORDER BY order_id").fetchall()
-
-
-@pytest.fixture
-def house(
-    warehouse: Connection,
-    warehouse_dsn: str,
-    seller: Seller,
-    settings: Settings,
-    clock: HandClock,
-    amazon: Amazon,
-    tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
-) -> Iterator[House]:
-    caplog.set_level("DEBUG")
-    yield House(warehouse, seller, settings, clock, amazon, warehouse_dsn, tmp_path)
-    # Whatever a test is about: nothing of a person is ever in a log.
-    assert not [word for word in WORDS if word in caplog.text]
-
-
-def a_corrected_order(order_id: str = A, **changes: Any) -> dict[str, Any]:
-    return an_order_of_a_person(order_id, **{"updated": "2026-10-20T08:00:00Z", **changes})
+OF_A_AND_B = write_parts({order_id: LandedPart(PersonalPart(), Term(None, DUE)) for order_id in (A, B)})
 
 
 def test_between_landing_and_load_what_is_planted_can_be_read_nowhere(house: House) -> None:
@@ -152,11 +33,7 @@ def test_between_landing_and_load_what_is_planted_can_be_read_nowhere(house: Hou
     assert house.places() == set()
     (file,) = house.personal_files()
     assert file.name.endswith("-0001-20261108T215959Z.fernet")
-    assert PLANTED["name"] in _opened(file)
-
-
-def _opened(file: Path) -> str:
-    return gzip.decompress(Fernet(KEY).decrypt(file.read_bytes())).decode()
+    assert PLANTED["name"] in opened(file)
 
 
 def test_after_the_load_they_are_in_their_tables_and_nowhere_else_and_the_file_is_gone(house: House) -> None:
@@ -249,7 +126,7 @@ def test_a_delivery_moves_the_day_forward_and_no_later_change_moves_it_back(hous
 
 
 def test_what_the_purge_took_after_a_delivery_no_later_change_brings_back(house: House) -> None:
-    house.night(an_order_of_a_person(A), an_order_of_a_person(B, fulfillment={"deliverByWindow": _until("2026-10-06")}))
+    house.night(an_order_of_a_person(A), an_order_of_a_person(B, fulfillment={"deliverByWindow": until("2026-10-06")}))
     delivered = [{"packageReferenceId": "1", "packageStatus": {"status": "DELIVERED"}}]
     house.night(an_order(A, updated="2026-10-06T08:00:00Z", packages=delivered))
     house.clock.instant = datetime(2026, 11, 5, 0, 40, tzinfo=UTC)
@@ -257,11 +134,11 @@ def test_what_the_purge_took_after_a_delivery_no_later_change_brings_back(house:
     refunded = an_order_of_a_person(A, updated="2026-11-05T08:00:00Z", packages=delivered)
     # What was never delivered and is promised anew is needed again.
     promised = an_order_of_a_person(
-        B, updated="2026-11-05T08:00:00Z", fulfillment={"deliverByWindow": _until("2026-12-01")}
+        B, updated="2026-11-05T08:00:00Z", fulfillment={"deliverByWindow": until("2026-12-01")}
     )
     house.extract(a_page(refunded, promised))
     (file,) = house.personal_files()
-    assert A not in _opened(file)
+    assert A not in opened(file)
     house.load()
     assert house.table("buyers", "order_id") == [(B,)]
 
@@ -269,7 +146,7 @@ def test_what_the_purge_took_after_a_delivery_no_later_change_brings_back(house:
 @pytest.mark.parametrize("waits", [False, True], ids=["at its landing", "at its load"])
 def test_what_came_too_late_after_its_delivery_no_later_change_brings_back(house: House, waits: bool) -> None:
     delivered = [{"packageReferenceId": "1", "packageStatus": {"status": "DELIVERED"}}]
-    late = {"fulfillment": {"deliverByWindow": _until("2026-12-24")}, "packages": delivered}
+    late = {"fulfillment": {"deliverByWindow": until("2026-12-24")}, "packages": delivered}
     due_utc = datetime(2026, 11, 5, 8, tzinfo=UTC)
     house.clock.instant = due_utc - timedelta(hours=26 if waits else 24)
     house.extract(a_page(an_order_of_a_person(A, updated="2026-10-06T08:00:00Z", **late)))
@@ -317,7 +194,7 @@ def test_an_order_that_is_due_already_is_neither_landed_nor_loaded(house: House)
 
 
 def test_the_purge_takes_what_is_due_before_the_next_night_and_writes_a_protocol(house: House) -> None:
-    house.night(an_order_of_a_person(A), an_order_of_a_person(B, fulfillment={"deliverByWindow": _until("2026-12-01")}))
+    house.night(an_order_of_a_person(A), an_order_of_a_person(B, fulfillment={"deliverByWindow": until("2026-12-01")}))
     house.clock.instant = DUE - timedelta(hours=24, seconds=1)
     assert house.purge() == {"buyers": 0, "recipients": 0, "files": 0}
     house.clock.advance(seconds=1)
@@ -332,22 +209,6 @@ def test_the_purge_takes_what_is_due_before_the_next_night_and_writes_a_protocol
         " ORDER BY deletion_no"
     ).fetchall()
     assert protocol == [("acme", "due", "personal_data_purge", 1, 1, 0)] * 2
-
-
-def _until(day: str) -> dict[str, str]:
-    return {"latestDateTime": f"{day}T00:00:00Z"}
-
-
-def test_a_file_whose_load_does_not_come_is_deleted_when_its_first_order_is_due_and_the_page_loads_all_the_same(
-    house: House,
-) -> None:
-    later = an_order_of_a_person(B, fulfillment={"deliverByWindow": _until("2026-12-01")})
-    house.extract(a_page(later, an_order_of_a_person(A)))
-    house.clock.instant = DUE - timedelta(hours=24)
-    assert house.purge()["files"] == 1
-    house.load()
-    assert house.warehouse.execute("SELECT count(*) FROM amazon.orders").fetchone() == (2,)
-    assert house.places() == set()
 
 
 def test_what_a_killed_process_left_half_written_or_undeleted_is_taken_by_the_purge(house: House) -> None:
@@ -444,7 +305,7 @@ def test_a_forgotten_order_leaves_the_others_and_never_comes_back(house: House) 
     done = forget_order(house.warehouse, "acme", A, house.settings, requested_by="anna", now=house.clock)
     assert (done.buyers, done.recipients, done.files) == (1, 1, 1)
     (file,) = house.personal_files()
-    assert A not in _opened(file)
+    assert A not in opened(file)
     house.load()
     house.night(a_corrected_order(A, updated="2026-10-21T08:00:00Z"))
     assert house.table("buyers", "order_id, name") == [(B, "B, corrected")]
@@ -512,35 +373,6 @@ def test_what_is_forgotten_while_a_page_is_on_its_way_does_not_land_with_it(hous
     assert house.personal_files() == []
     house.load()
     assert house.places() == set()
-
-
-def test_forgetting_waits_for_a_load_at_work_and_nothing_of_it_stays(house: House) -> None:
-    house.extract(a_page(an_order_of_a_person()))
-    done: list[int] = []
-
-    def forget() -> None:
-        with connect(house.dsn) as operator:
-            gone = forget_seller(
-                operator, "acme", house.settings, reason="forget", requested_by="anna", now=house.clock
-            )
-            done.append(gone.buyers)
-
-    with personal_data_lock(house.warehouse, "acme"):
-        operator = threading.Thread(target=forget)
-        operator.start()
-        _until_somebody_waits(house.warehouse)
-        # The load holds the same lock, and comes to its end before anything is forgotten.
-        house.load()
-        assert done == []
-    operator.join(timeout=30)
-    assert done == [1]
-    assert house.places() == set()
-
-
-def _until_somebody_waits(connection: Connection) -> None:
-    # Bounded by the test's own time limit.
-    while not connection.execute("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted").fetchone():
-        pass
 
 
 def test_the_analyst_cannot_read_them_and_the_reader_of_personal_data_reads_and_does_nothing_else(
