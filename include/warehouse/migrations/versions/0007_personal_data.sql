@@ -109,7 +109,7 @@ COMMENT ON COLUMN ops.personal_data_deletion.requested_by IS
     'Who asked: a login or the number of a ticket, never a buyer''s name; personal_data_purge for the nightly ones.';
 COMMENT ON COLUMN ops.personal_data_deletion.buyers IS 'Rows of amazon_pii.buyers.';
 COMMENT ON COLUMN ops.personal_data_deletion.recipients IS 'Rows of amazon_pii.recipients.';
-COMMENT ON COLUMN ops.personal_data_deletion.files IS 'Encrypted files of pages that waited for their load.';
+COMMENT ON COLUMN ops.personal_data_deletion.files IS 'Encrypted files of pages that waited for their load, deleted or written anew.';
 COMMENT ON COLUMN ops.personal_data_deletion.deleted_utc IS 'When.';
 
 CREATE TABLE ops.personal_data_expired (
