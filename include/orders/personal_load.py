@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -12,7 +12,7 @@ from include.clock import Now
 from include.errors import SellerOrdersError
 from include.orders.landing import root_of
 from include.orders.personal_due import is_kept, term_of
-from include.orders.personal_files import PersonalFiles, delete_files, files_of, personal_files
+from include.orders.personal_files import PersonalFile, PersonalFiles, delete_files, files_of, personal_files
 from include.orders.personal_parts import LandedPart, PersonalPart, personal_parts
 from include.orders.personal_rows import BuyerRow, RecipientRow, buyer_row, recipient_row
 from include.orders.personal_tables import (
@@ -95,7 +95,25 @@ class PersonalLoad:
         self._files = files
         self._now = now
 
-    def parts_of(self, window: Window, page: int, page_url: str) -> dict[str, PersonalPart]:
+    def files_beside(self, window: Window, page_urls: Mapping[int, str]) -> dict[int, list[PersonalFile]]:
+        """List a window's files once for all its pages, to be called under the lock that its load holds.
+
+        Args:
+            window: The window.
+            page_urls: Where its pages lie, by number.
+
+        Returns:
+            The files by the number of their page; none where they are not wanted.
+        """
+        beside: dict[int, list[PersonalFile]] = {}
+        roots = {number: root_of(url, self._seller_id) for number, url in page_urls.items()} if self._files else {}
+        for root in set(roots.values()):
+            for file in files_of(root, self._seller_id):
+                if file.window_id == window.window_id and file.page and roots.get(file.page) == root:
+                    beside.setdefault(file.page, []).append(file)
+        return beside
+
+    def parts_of(self, files: Iterable[PersonalFile]) -> dict[str, PersonalPart]:
         """Return what landed beside a page, by order id.
 
         Raises:
@@ -104,9 +122,8 @@ class PersonalLoad:
         if self._files is None:
             return {}
         found: dict[str, LandedPart] = {}
-        for file in files_of(root_of(page_url, self._seller_id), self._seller_id):
-            if (file.window_id, file.page) == (window.window_id, page):
-                found |= self._files.read(file)
+        for file in files:
+            found |= self._files.read(file)
         return {order_id: landed.part for order_id, landed in found.items()}
 
     def publish(self, accepted: Iterable[ReadPart]) -> None:

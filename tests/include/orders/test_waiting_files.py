@@ -6,12 +6,14 @@ import dataclasses
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from cryptography.fernet import Fernet
 from upath import UPath
 
 from include.errors import SettingsError, TransientError
 from include.orders.forgetting import forget_order, forget_seller, purge_ended
+from include.warehouse.connection import Connection
 from tests.payloads.orders import a_page
 from tests.payloads.people import an_order_of_a_person
 from tests.payloads.personal_house import DUE, A, B, House, opened, until
@@ -81,6 +83,49 @@ def test_a_file_that_cannot_be_read_just_now_waits_for_the_purges_next_try(
     assert len(house.personal_files()) == 1
     assert house.purge()["files"] == 1
     assert len(house.personal_files()) == 1
+
+
+@pytest.mark.parametrize("pages", [1, 4])
+def test_a_load_lists_the_files_as_often_for_many_pages_as_for_one(
+    house: House, monkeypatch: pytest.MonkeyPatch, pages: int
+) -> None:
+    bodies = [
+        a_page(an_order_of_a_person(f"303-000000{number}-0000001"), next_token=f"n{number}" if number < pages else None)
+        for number in range(1, pages + 1)
+    ]
+    house.extract(*bodies)
+    assert len(house.personal_files()) == pages
+    disk, listed = UPath(house.settings.raw_url).fs, list[str]()
+    ls = disk.ls
+
+    def note(path: str, *args: Any, **more: Any) -> Any:
+        listed.append(path)
+        return ls(path, *args, **more)
+
+    monkeypatch.setattr(disk, "ls", note)
+    house.load()
+    assert len(house.table("buyers")) == pages
+    # To read them, and to delete them.
+    assert len(listed) == 2
+
+
+def test_a_purge_asks_once_where_pages_landed_however_many_sellers_there_are(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seller_id in ("beta", "gamma"):
+        (house.folder / "raw" / "personal" / seller_id).mkdir(parents=True)
+    house.night(an_order_of_a_person())
+    statements, execute = list[str](), psycopg.Connection.execute
+
+    def note(connection: Connection, statement: Any, *args: Any, **more: Any) -> Any:
+        statements.append(str(statement))
+        return execute(connection, statement, *args, **more)
+
+    monkeypatch.setattr(psycopg.Connection, "execute", note)
+    house.purge()
+    purge_ended(house.warehouse, house.settings, {"acme", "beta", "gamma"}, now=house.clock)
+    assert sum("amazon_pii" in one and "UNION" in one for one in statements) == 2
+    assert sum("landed_page" in one and "split_part" in one for one in statements) == 2
 
 
 def _away(*_: object, **__: object) -> None:
