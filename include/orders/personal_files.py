@@ -60,23 +60,20 @@ class PersonalFiles:
         self._seller_id = seller_id
         self._keys = keys
 
-    def write(
-        self, root: str, window_id: int, page: int, parts: Mapping[str, LandedPart], in_place_of: Iterable[PersonalFile]
-    ) -> None:
-        """Write the parts of a page whole or not at all, and delete what it stands in place of; no file for no parts.
+    def write(self, root: str, window_id: int, page: int, parts: Mapping[str, LandedPart]) -> str:
+        """Write the parts of a page whole or not at all, and return where; "" for no parts.
 
         Raises:
             SellerOrdersError: The store refused it, as `include.orders.store.write` says.
         """
-        old = [file.url for file in in_place_of]
-        if parts:
-            # Digits below a second are cut: earlier is allowed, later is not.
-            due_utc = min(landed.term.delete_after_utc for landed in parts.values())
-            name = f"{window_id}-{page:04d}-{due_utc.astimezone(UTC).strftime(DUE)}Z.fernet"
-            url = str(UPath(folder_of(root, self._seller_id)) / name)
-            store.write(url, self._keys.encrypt(gzip.compress(write_parts(parts), COMPRESSION_LEVEL)))
-            old = [other for other in old if other != url]
-        delete_files(old)
+        if not parts:
+            return ""
+        # Digits below a second are cut: earlier is allowed, later is not.
+        due_utc = min(landed.term.delete_after_utc for landed in parts.values())
+        name = f"{window_id}-{page:04d}-{due_utc.astimezone(UTC).strftime(DUE)}Z.fernet"
+        url = str(UPath(folder_of(root, self._seller_id)) / name)
+        store.write(url, self._keys.encrypt(gzip.compress(write_parts(parts), COMPRESSION_LEVEL)))
+        return url
 
     def read(self, file: PersonalFile) -> dict[str, LandedPart]:
         """Return a file's parts by order id; none where it was deleted meanwhile.

@@ -67,12 +67,21 @@ def land_personal_data(
             elif not forgotten.covers(order):
                 parts[order.order_id] = LandedPart(part, term)
         note_expired(connection, seller.seller_id, expired)
-        earlier = [
-            file
-            for file in files_of(settings.raw_url, seller.seller_id)
-            if (file.window_id, file.page) == (window_id, page)
-        ]
-        files.write(settings.raw_url, window_id, page, parts, in_place_of=earlier)
+        files.write(settings.raw_url, window_id, page, parts)
+
+
+def delete_earlier_tries(connection: Connection, seller: Seller, settings: Settings, window: Window) -> None:
+    """Delete what an earlier try left beside pages that are still to be read; once before a window is read on.
+
+    Raises:
+        SellerOrdersError: The store refused it, as `include.orders.store.write` says.
+    """
+    if not seller.personal_data:
+        return
+    with personal_data_lock(connection, seller.seller_id):
+        files = files_of(settings.raw_url, seller.seller_id)
+        of_window = [file for file in files if file.window_id == window.window_id]
+        delete_files(file.url for file in of_window if file.page and file.page > window.pages)
 
 
 class PersonalLoad:

@@ -86,7 +86,8 @@ class WaitingFiles:
         gone = {order_id: landed.term for order_id, landed in parts.items() if goes(order_id, landed.term)}
         if gone:
             left = {order_id: landed for order_id, landed in parts.items() if order_id not in gone}
-            self._door.write(file.root, file.window_id, file.page, left, in_place_of=[file])
+            if self._door.write(file.root, file.window_id, file.page, left) != file.url:
+                store.delete(file.url)
             self.rewritten += bool(left)
             self.deleted += not left
         return gone

@@ -85,30 +85,6 @@ def test_a_file_that_cannot_be_read_just_now_waits_for_the_purges_next_try(
     assert len(house.personal_files()) == 1
 
 
-@pytest.mark.parametrize("pages", [1, 4])
-def test_a_load_lists_the_files_as_often_for_many_pages_as_for_one(
-    house: House, monkeypatch: pytest.MonkeyPatch, pages: int
-) -> None:
-    bodies = [
-        a_page(an_order_of_a_person(f"303-000000{number}-0000001"), next_token=f"n{number}" if number < pages else None)
-        for number in range(1, pages + 1)
-    ]
-    house.extract(*bodies)
-    assert len(house.personal_files()) == pages
-    disk, listed = UPath(house.settings.raw_url).fs, list[str]()
-    ls = disk.ls
-
-    def note(path: str, *args: Any, **more: Any) -> Any:
-        listed.append(path)
-        return ls(path, *args, **more)
-
-    monkeypatch.setattr(disk, "ls", note)
-    house.load()
-    assert len(house.table("buyers")) == pages
-    # To read them, and to delete them.
-    assert len(listed) == 2
-
-
 def test_a_purge_asks_once_where_pages_landed_however_many_sellers_there_are(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
