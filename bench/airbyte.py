@@ -27,6 +27,7 @@ PART = "airbyte"
 ORDERS = 10_000
 REPETITIONS = 3
 GOAL = 100.0
+OVER_OURS = "PyAirbyte's CPU over ours"
 LOADER, CONNECTOR = "pyairbyte", "airbyte-source-amazon-seller-partner"
 
 
@@ -46,7 +47,7 @@ def measure(progress: Progress, orders: int = ORDERS, repetitions: int = REPETIT
         # Compiles byte code; does not count.
         load_once(servers, orders)
         rounds = [_round(progress, servers, amazon, orders) for _ in range(repetitions)]
-    return _figures(f"{orders:,} orders", rounds)
+    return figures_of(f"{orders:,} orders", rounds)
 
 
 def _round(progress: Progress, servers: Servers, amazon: V0Amazon, orders: int) -> tuple[Spent, Spent]:
@@ -102,7 +103,8 @@ def _cpu_s(ours: Spent) -> float:
     return ours["process_cpu_s"] + ours["postgres_cpu_s"]
 
 
-def _figures(size: str, rounds: Sequence[tuple[Spent, Spent]]) -> list[Figure]:
+def figures_of(size: str, rounds: Sequence[tuple[Spent, Spent]]) -> list[Figure]:
+    """What rounds of both, ours and theirs, come to."""
     ours, theirs = [one for one, _ in rounds], [other for _, other in rounds]
     product, peer = f"{size}, this project to PostgreSQL", f"{size}, PyAirbyte to DuckDB"
     connectors = [one["connector_cpu_s"] for one in theirs]
@@ -110,10 +112,10 @@ def _figures(size: str, rounds: Sequence[tuple[Spent, Spent]]) -> list[Figure]:
     return [
         Figure(PART, f"{product}, process and PostgreSQL, CPU", "s", [_cpu_s(one) for one in ours]),
         Figure(PART, f"{product}, peak memory of the process", "MiB", [one["peak_mib"] for one in ours]),
-        Figure(PART, f"{product}, wall", "s", [one["wall_s"] for one in ours]),
+        Figure(PART, f"{product}, wall", "s", [one["process_wall_s"] for one in ours]),
         Figure(PART, f"{peer}, both its processes, CPU", "s", [one["process_cpu_s"] for one in theirs]),
         Figure(PART, f"{peer}, of which its connector, CPU", "s", connectors),
         Figure(PART, f"{peer}, peak memory of the larger process", "MiB", [one["peak_mib"] for one in theirs]),
         Figure(PART, f"{peer}, wall", "s", [one["wall_s"] for one in theirs]),
-        Figure(PART, f"{size}, PyAirbyte's CPU over ours", "x", ratios, GOAL, at_least=True),
+        Figure(PART, f"{size}, {OVER_OURS}", "x", ratios, GOAL, at_least=True),
     ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from bench import airbyte, beside, limits, load, parse, parsing
 from bench.figures import Figure, shown
 from bench.growth_plots import plots
 from bench.results import Results, figures_of
@@ -18,17 +19,17 @@ DOCUMENTS = ("README.md", "docs/performance.md")
 IMAGES = Path("docs/images")
 BLOCK = re.compile(r"(?<=<!-- bench: )(?P<part>\w+)(?P<head> -->\n)(?P<old>.*?)(?=<!-- end -->)", re.DOTALL)
 HEADINGS = ("| {} | Median | Spread | Goal |", "|---|---|---|---|")
-# The README's few, each named by its part and by its name there.
+# The README's few, each named by its part and by its name there, in the part's own words: it may not be measured yet.
 SUMMARY = (
-    ("load", "10,000 orders (12,500 lines), work, CPU per 10,000"),
-    ("load", "10,000 orders (12,500 lines), PostgreSQL, CPU per 10,000"),
-    ("load", "10,000 orders (12,500 lines), peak memory"),
-    ("load", "peak memory of 100,000 orders over that of 10,000"),
-    ("beside", "10,000 orders, CPU over the fastest that only reads"),
-    ("airbyte", "10,000 orders, PyAirbyte's CPU over ours"),
-    ("limits", "10,000 orders at 400 times the rate, this project, last answer over optimum"),
-    ("parse", "all sellers, as a DagBag"),
-    ("parse", "one seller, as a DagBag"),
+    (load.PART, f"{load.size_name(load.SIZES[0])}, {load.WORK}"),
+    (load.PART, f"{load.size_name(load.SIZES[0])}, {load.POSTGRES}"),
+    (load.PART, f"{load.size_name(load.SIZES[0])}, {load.PEAK}"),
+    (load.PART, load.growth_name(max(load.SIZES), min(load.SIZES))),
+    (beside.PART, f"{beside.ORDERS:,} orders, {beside.OVER_READERS}"),
+    (airbyte.PART, f"{airbyte.ORDERS:,} orders, {airbyte.OVER_OURS}"),
+    (limits.PART, f"{limits.size_name(limits.LARGE, limits.LARGE_SCALE, limits.PRODUCT)}, {limits.OVER_OPTIMUM}"),
+    (parsing.PART, parse.WORDS["parse_all"]),
+    (parsing.PART, parse.WORDS["parse_one"]),
 )
 
 

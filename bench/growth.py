@@ -47,7 +47,7 @@ def measure(
 
 
 def measure_million(progress: Progress, orders: int = MILLION) -> list[Figure]:
-    """Load a million once, which takes about ten minutes.
+    """Load a million once.
 
     Raises:
         WrongTablesError: What was loaded is not what was written.

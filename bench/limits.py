@@ -43,6 +43,7 @@ SMALL_SCALE = 20.0
 REPETITIONS = 3
 GOAL = 1.05
 PRODUCT = "this project"
+OVER_OPTIMUM = "last answer over optimum"
 # Its own brake on; the official client as shipped would be measured by its leak, not by its waits.
 PEERS = (PYTHON_AMAZON_SP_API, replace(AMZN_SELLING_PARTNER, asked={"brake": True}), AMZN_SP_API_MENDED)
 
@@ -142,10 +143,15 @@ def measure(
             for client in clients:
                 rounds = [_reach(progress, servers, client, orders) for _ in range(repetitions)]
                 progress.say(f"  {orders:,} orders, {_name(client)}: {rounds[0]}")
-                figures += _figures(orders, scale, _name(client), rounds)
+                figures += figures_of(orders, scale, _name(client), rounds)
             if orders == min(small):
                 figures += _airbyte(progress, servers, orders)
     return figures
+
+
+def size_name(orders: int, scale: float, name: str) -> str:
+    """How figures of a client begin that reads so many orders in scaled time."""
+    return f"{orders:,} orders at {scale:g} times the rate, {name}"
 
 
 def _name(client: Peer | str) -> str:
@@ -156,8 +162,9 @@ def _reach(progress: Progress, servers: Servers, client: Peer | str, orders: int
     return _product(servers, orders) if isinstance(client, str) else _peer(progress, servers, client)
 
 
-def _figures(orders: int, scale: float, name: str, rounds: Sequence[Reached]) -> list[Figure]:
-    size = f"{orders:,} orders at {scale:g} times the rate, {name}"
+def figures_of(orders: int, scale: float, name: str, rounds: Sequence[Reached]) -> list[Figure]:
+    """What so many rounds of one client come to."""
+    size = size_name(orders, scale, name)
     calls = [
         Figure(PART, f"{size}, calls ({least_calls(orders)} full pages)", "", [one.calls for one in rounds]),
         Figure(PART, f"{size}, of these refused", "", [one.refused for one in rounds]),
@@ -170,7 +177,7 @@ def _figures(orders: int, scale: float, name: str, rounds: Sequence[Reached]) ->
     if best_s <= 0:
         return [Figure(PART, f"{size}, last answer, at Amazon's pace", "s", [one.pace_s for one in rounds]), *calls]
     ratios = [one.last_s / best_s for one in rounds]
-    return [Figure(PART, f"{size}, last answer over optimum", "x", ratios, GOAL if name == PRODUCT else None), *calls]
+    return [Figure(PART, f"{size}, {OVER_OPTIMUM}", "x", ratios, GOAL if name == PRODUCT else None), *calls]
 
 
 def _product(servers: Servers, orders: int) -> Reached:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -30,6 +31,9 @@ WORK_GOAL_CPU_S = 0.8
 POSTGRES_GOAL_CPU_S = 0.4
 MEMORY_GOAL_MIB = 200.0
 MEMORY_GROWTH_GOAL = 1.1
+# Of figures that the README shows too.
+WORK, POSTGRES = f"work, CPU per {UNIT_ORDERS:,}", f"PostgreSQL, CPU per {UNIT_ORDERS:,}"
+PEAK = "peak memory"
 Spent = dict[str, float]
 
 
@@ -53,8 +57,17 @@ def measure(progress: Progress, sizes: Sequence[int] = SIZES, repetitions: int =
                 figures += found
     smallest, largest = min(sizes), max(sizes)
     growth = peaks[largest].median / peaks[smallest].median
-    name = f"peak memory of {largest:,} orders over that of {smallest:,}"
-    return [*figures, Figure(PART, name, "x", [growth], MEMORY_GROWTH_GOAL)]
+    return [*figures, Figure(PART, growth_name(largest, smallest), "x", [growth], MEMORY_GROWTH_GOAL)]
+
+
+def size_name(orders: int) -> str:
+    """How figures of so many orders begin."""
+    return f"{orders:,} orders ({items_of(orders):,} lines)"
+
+
+def growth_name(largest: int, smallest: int) -> str:
+    """What compares the memory of two sizes."""
+    return f"{PEAK} of {largest:,} orders over that of {smallest:,}"
 
 
 def load_once(servers: Servers, orders: int) -> Spent:
@@ -74,10 +87,15 @@ def load_once(servers: Servers, orders: int) -> Spent:
 
 
 def run_worker(module: str, folder: Path, access: Access, *arguments: str) -> Spent:
-    """Run a worker module, its byte code in this folder, and return what it says it spent."""
+    """Run a worker module, its byte code in this folder.
+
+    Returns:
+        What it says it spent, and `process_wall_s`, its start included.
+    """
     # An installation has its byte code; a place in the bench's own folder goes away with it.
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     kept["PYTHONPYCACHEPREFIX"] = str(folder / "bytecode")
+    begun_s = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-m", module, *arguments],
         input=json.dumps(asdict(access)),
@@ -88,7 +106,7 @@ def run_worker(module: str, folder: Path, access: Access, *arguments: str) -> Sp
         check=True,
     )
     spent: Spent = json.loads(done.stdout.splitlines()[-1])
-    return spent
+    return spent | {"process_wall_s": time.monotonic() - begun_s}
 
 
 def _told(progress: Progress, orders: int, spent: Spent) -> Spent:
@@ -98,14 +116,14 @@ def _told(progress: Progress, orders: int, spent: Spent) -> Spent:
 
 
 def _figures(orders: int, spent: Sequence[Spent]) -> list[Figure]:
-    size = f"{orders:,} orders ({items_of(orders):,} lines)"
+    size = size_name(orders)
     units = orders / UNIT_ORDERS
     work = [one["work_cpu_s"] / units for one in spent]
     postgres = [one["postgres_cpu_s"] / units for one in spent]
     return [
-        Figure(PART, f"{size}, work, CPU per {UNIT_ORDERS:,}", "s", work, WORK_GOAL_CPU_S),
-        Figure(PART, f"{size}, PostgreSQL, CPU per {UNIT_ORDERS:,}", "s", postgres, POSTGRES_GOAL_CPU_S),
+        Figure(PART, f"{size}, {WORK}", "s", work, WORK_GOAL_CPU_S),
+        Figure(PART, f"{size}, {POSTGRES}", "s", postgres, POSTGRES_GOAL_CPU_S),
         Figure(PART, f"{size}, whole process with imports, CPU", "s", [one["process_cpu_s"] for one in spent]),
         Figure(PART, f"{size}, first call to loaded, wall", "s", [one["wall_s"] for one in spent]),
-        Figure(PART, f"{size}, peak memory", "MiB", [one["peak_mib"] for one in spent], MEMORY_GOAL_MIB),
+        Figure(PART, f"{size}, {PEAK}", "MiB", [one["peak_mib"] for one in spent], MEMORY_GOAL_MIB),
     ]

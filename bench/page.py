@@ -18,6 +18,7 @@ from bench.api_server import ApiServer, running_api_server
 from bench.figures import Figure
 from bench.machine import peak_memory_mib, tree_cpu_s
 from bench.page_state import write_state
+from bench.programs import running, tell
 from bench.stack import write_sellers
 from include.clock import utc_now
 from include.local_stack.progress import Progress
@@ -66,8 +67,8 @@ def measure(progress: Progress) -> list[Figure]:
 
 def _read_beside_rubbish(server: ApiServer) -> dict[str, Any]:
     job = {"url": server.url + SELLERS_PAGES, "per_s": RUBBISH_PER_S, "last_s": LAST_S}
-    command = [sys.executable, "-m", "bench.rubbish", json.dumps(job)]
-    with subprocess.Popen(command, cwd=PROJECT_ROOT, stdout=subprocess.PIPE) as thrower:
+    with running([sys.executable, "-m", "bench.rubbish"], cwd=PROJECT_ROOT) as thrower:
+        tell(thrower, json.dumps(job))
         met = _read(server, pause_s=PEOPLES_PAUSE_S)
         thrown, _ = thrower.communicate(timeout=120)
     return {**met, "rubbish": json.loads(thrown)}
@@ -82,8 +83,10 @@ def _read(server: ApiServer, *, readers: int = READERS, pause_s: float, last_s: 
         "last_s": last_s,
     }
     before_s = tree_cpu_s(server.pid), tree_cpu_s(server.postgres.pid or 0)
-    command = [sys.executable, "-m", "bench.page_readers", json.dumps(job)]
-    done = subprocess.run(command, cwd=PROJECT_ROOT, check=True, capture_output=True, timeout=last_s + 120)
+    command = [sys.executable, "-m", "bench.page_readers"]
+    # The token goes by standard input: everybody on the machine can read a command line.
+    told = json.dumps(job).encode()
+    done = subprocess.run(command, input=told, cwd=PROJECT_ROOT, check=True, capture_output=True, timeout=last_s + 120)
     met: dict[str, Any] = json.loads(done.stdout)
     met["server_cpu_s"] = tree_cpu_s(server.pid) - before_s[0]
     met["postgres_cpu_s"] = tree_cpu_s(server.postgres.pid or 0) - before_s[1]

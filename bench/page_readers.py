@@ -1,7 +1,7 @@
 """A program of its own: so many readers of the operators' list for so long; prints what they met as JSON.
 
-`python -m bench.page_readers '{"url": …, "token": …, "readers": 50, "pause_s": 0, "last_s": 20}'`. Every reader
-keeps its connection and its language; readers are spread over the list's pages.
+`python -m bench.page_readers < job.json`, a `{"url": …, "token": …, "readers": 50, "pause_s": 0, "last_s": 20}`.
+Every reader keeps its connection and its language; readers are spread over the list's pages.
 """
 
 from __future__ import annotations
@@ -62,4 +62,4 @@ def _is_page(body: bytes, encoding: str | None, page: int) -> bool:
 
 
 if __name__ == "__main__":
-    json.dump(read(json.loads(sys.argv[1])), sys.stdout)
+    json.dump(read(json.load(sys.stdin)), sys.stdout)

@@ -25,5 +25,5 @@ PARTS: dict[str, Callable[[Progress], list[Figure]]] = {
     "long_gap": gaps.measure_long,
     "reschedules": reschedules.measure,
 }
-# A thousand sellers; a million orders; a gap of a hundred thousand; Amazon's real rates: ten minutes and more each.
+# The long ones: a thousand sellers; a million orders; a gap of a hundred thousand; Amazon's real rates.
 NOT_BY_DEFAULT = ("night", "million", "long_gap", "reschedules")

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bench.programs import running
 from include.local_stack.progress import Progress
 from include.settings import PROJECT_ROOT
 
@@ -48,15 +47,8 @@ def said_by(
         CalledProcessError: It failed; what it said stands on stderr.
     """
     command = [str(python), str(PEERS / script), *arguments]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env, start_new_session=True
-    ) as process:
-        try:
-            said, _ = process.communicate(json.dumps(asked), timeout=LONGEST_S)
-        except BaseException:
-            # What it started itself, a connector, would go on without it.
-            os.killpg(process.pid, signal.SIGKILL)
-            raise
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command)
+    with running(command, env=env) as peer:
+        said, _ = peer.communicate(json.dumps(asked), timeout=LONGEST_S)
+    if peer.returncode:
+        raise subprocess.CalledProcessError(peer.returncode, command)
     return json.loads(said.splitlines()[-1])

@@ -1,7 +1,7 @@
 """`--amazon URL`: the reading parts against any SP-API address instead of the fake, which nobody there can control.
 
-One seller's last day is loaded into a PostgreSQL of the bench's own, and read by the clients that only read.
-Credentials come from the environment alone: a command line is for everybody to see.
+What one seller has had since yesterday's midnight UTC is loaded into a PostgreSQL of the bench's own, and read by the
+clients that only read. Credentials come from the environment alone: a command line is for everybody to see.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LWA_URL = "https://api.amazon.com"
 
 
 def measure(progress: Progress, endpoint: str) -> list[Figure]:
-    """Load and read one seller's last day, once: it costs a call or two of the seller's twenty each.
+    """Load and read one seller since yesterday's midnight UTC, once, for a call or two of the seller's twenty each.
 
     Args:
         progress: Is told how far it is.
@@ -55,10 +55,9 @@ def measure(progress: Progress, endpoint: str) -> list[Figure]:
                 country=os.environ.get("BENCH_COUNTRY", "DE"),
             )
             progress.say("  this project")
-            begun_s = time.monotonic()
             spent = run_worker("bench.load_worker", folder, access, f"file://{folder / 'raw'}")
             spent["orders"] = _loaded(dsn)
-            figures = _figures("this project, to the tables", spent, time.monotonic() - begun_s)
+            figures = _figures("this project, to the tables", spent, spent["process_wall_s"])
     for peer in CLIENTS:
         python = python_of(progress, peer.name)
         progress.say(f"  {peer.label}")

@@ -1,7 +1,8 @@
 """A program of its own: rubbish for the sellers' public routes, so many requests a second; prints what came back.
 
-`python -m bench.rubbish '{"url": "http://127.0.0.1:8092", "per_s": 200, "last_s": 10}'`. Each comes from another
-address of 127.0.0.0/8, as from a crowd, or all from one with `"addresses": 1`; none waits for the answer to another.
+`python -m bench.rubbish < job.json`, one line: `{"url": "http://127.0.0.1:8092", "per_s": 200, "last_s": 10}`. Each
+comes from another address of 127.0.0.0/8, as from a crowd, or all from one with `"addresses": 1`; none waits for the
+answer to another.
 """
 
 from __future__ import annotations
@@ -107,4 +108,4 @@ async def _one(job: dict[str, Any], request: bytes, met: dict[str, Any]) -> None
 
 
 if __name__ == "__main__":
-    json.dump(asyncio.run(throw(json.loads(sys.argv[1]))), sys.stdout)
+    json.dump(asyncio.run(throw(json.loads(sys.stdin.readline()))), sys.stdout)

@@ -22,6 +22,7 @@ from bench.airbyte import CONNECTOR, airbyte_config
 from bench.figures import Figure
 from bench.peer_clients import CLIENTS, Peer
 from bench.peer_environments import LONGEST_S, PEERS, python_of, said_by
+from bench.programs import line_of, running, tell
 from bench.servers import Servers, running_servers
 from bench.v0_amazon import V0Amazon, serving_v0
 from include.authorization.validate import validate_authorization
@@ -126,16 +127,13 @@ def _peer_is_revoked(progress: Progress, servers: Servers, peer: Peer) -> Outcom
 def _peer_goes_on(progress: Progress, servers: Servers, peer: Peer) -> Outcome:
     asked = asked_of_a_peer(_authorized(servers)) | peer.asked | {"shortened": SHORTENED}
     command = [str(python_of(progress, peer.name)), str(PEERS / "peer.py"), peer.module, "go_on"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        if process.stdin is None or process.stdout is None:
-            raise RuntimeError("A peer without pipes.")
-        process.stdin.write(json.dumps(asked) + "\n")
-        process.stdin.flush()
-        if process.stdout.readline() != "asked\n":
+    with running(command) as program:
+        tell(program, json.dumps(asked))
+        if line_of(program, LONGEST_S) != "asked\n":
             raise RuntimeError(f"{peer.label} could not even ask.")
         servers.amazon.expire_access_tokens(SELLER_ID)
         servers.amazon.reset_calls()
-        said = json.loads(process.communicate("\n", timeout=LONGEST_S)[0])
+        said = json.loads(program.communicate("\n", timeout=LONGEST_S)[0])
     return Outcome(_whole_s(said["real_s"], said["waits_s"]), _calls(servers), said["answered"] > 0)
 
 

@@ -20,7 +20,7 @@ from include.orders.catching_up import Plan, plan
 from include.orders.details import WORTH_A_VISIT, fetch_details, still_wanted, waiting_pages
 from include.orders.flat_file import OVER_RANGE, without_personal_columns
 from include.orders.forecasts import note_plan
-from include.orders.landing import report_url, write_page
+from include.orders.landing import report_url, write_lines
 from include.orders.planning import newest_end
 from include.orders.report_rows import ReportRow
 from include.sellers.registry import Seller
@@ -160,18 +160,18 @@ class CatchUp:
         elif said.processing_status == "FATAL":
             words = ""
             if said.report_document_id:
-                words = fetch_document(self._client, said.report_document_id).text[:200]
+                words = fetch_document(self._client, said.report_document_id).beginning()
             reason = "the window is too long for Amazon" if OVER_RANGE in words else words or "no reason given"
             raise ContractError(f"Amazon could not make the report: {reason}.")
         elif self._now() - report.wanted_utc > GIVEN_UP_AFTER:
             raise ContractError(f"Amazon has not made the report in {GIVEN_UP_AFTER}.")
 
     def _land(self, report: ReportRow, document_id: str) -> None:
-        text = without_personal_columns(fetch_document(self._client, document_id).text)
+        document = fetch_document(self._client, document_id)
         url = report_url(self._settings.raw_url, self._seller.seller_id, report.report_no)
-        write_page(url, text.encode())
+        lines = write_lines(url, without_personal_columns(document.lines()))
         report_rows.note_landed(self._connection, report, url, now_utc=self._now())
-        log.info("Report %d is here: %d lines", report.report_no, text.count("\n") - 1)
+        log.info("Report %d is here: %d lines", report.report_no, lines - 1)
 
 
 def open_gap(connection: Connection, seller_id: str, now_utc: datetime) -> tuple[datetime, datetime] | None:

@@ -6,19 +6,21 @@ tells two equal lines of one order apart: they stay two. What names a buyer's pl
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator, Sequence
+import csv
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Final
+from itertools import chain
+from typing import IO, Any, Final
 
 from include.errors import ContractError
 from include.sellers.regions import Region
 
 OVER_RANGE: Final = "Date range exceeded"
 PERSONAL: Final = ("ship-city", "ship-state", "ship-postal-code", "ship-country", "purchase-order-number", "buyer-")
-NEEDED: Final = ("amazon-order-id", "last-updated-date", "purchase-date")
+ORDER_ID: Final = "amazon-order-id"
+NEEDED: Final = (ORDER_ID, "last-updated-date", "purchase-date")
 # A report's words for what the Orders API calls fulfillmentStatus.
 STATUSES: Final = {
     "Pending": "PENDING",
@@ -46,7 +48,7 @@ DISCOUNTS: Final = ("item-promotion-discount", "ship-promotion-discount")
 READ: Final = frozenset(
     (*NEEDED, "order-status", "sales-channel", "product-name", "sku", "asin", "quantity", "currency", *DISCOUNTS)
 ).union(*PRICES)
-ROWS_AT_ONCE: Final = 20_000
+ROWS_AT_ONCE: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,63 +92,66 @@ class ReportedOrder:
         return sum(amounts, Decimal(0)) if amounts else None
 
 
-def without_personal_columns(text: str) -> str:
-    """Return a file without the columns that tell where a buyer lives.
+def without_personal_columns(lines: Iterable[str]) -> Iterator[str]:
+    """Return a file's lines without the columns that tell where a buyer lives.
 
     Raises:
         ContractError: It is no report of orders; the message has its first words.
     """
-    header, *lines = text.split("\n")
-    names = [name.strip() for name in header.lstrip("\ufeff").rstrip("\r").split("\t")]
+    rows = (line.rstrip("\r\n").split("\t") for line in lines if line.strip())
+    header = next(rows, [""])
+    header[0] = header[0].lstrip("\ufeff")
+    names = [name.strip() for name in header]
     if not set(NEEDED) <= set(names):
-        raise ContractError(f"A report of orders: the file begins with {header[:80]!r} instead of its columns.")
+        begins = "\t".join(header)[:80]
+        raise ContractError(f"A report of orders: the file begins with {begins!r} instead of its columns.")
     kept = [place for place, name in enumerate(names) if not name.startswith(PERSONAL)]
-    rows = (line.rstrip("\r").split("\t") for line in (header.lstrip("\ufeff"), *lines) if line.strip())
-    cut = ("\t".join(cells[place] if place < len(cells) else "" for place in kept) for cells in rows)
-    return "\n".join(cut) + "\n"
+    for cells in chain([names], rows):
+        yield "\t".join([cells[place] if place < len(cells) else "" for place in kept]) + "\n"
 
 
-def read_flat_file(text: str, region: Region) -> Iterator[list[ReportedOrder]]:
-    """Read a file, some thousand rows at once; an order's lines stand together.
+def read_flat_file(file: IO[bytes], region: Region) -> Iterator[list[ReportedOrder]]:
+    """Read a file, some thousand rows at once; an order comes with its last line.
 
     Args:
-        text: The file.
+        file: The file in UTF-8; read twice.
         region: Prices hold their tax but in North America, where it stands beside them.
 
     Raises:
         ContractError: A cell that must be an instant or a number is none; the message names column and order.
     """
+    # Amazon promises no sequence, so the lines of one order may stand apart.
+    ids = _read(file, columns=(ORDER_ID,))[ORDER_ID]
+    several = ids[ids.duplicated(keep=False)]
+    last_row: dict[str, int] = dict(zip(several, several.index, strict=True))
+    held: dict[str, list[dict[str, str]]] = {}
+    for rows in _read(file, columns=READ, chunksize=ROWS_AT_ONCE):
+        orders = []
+        for number, row in zip(rows.index, rows.to_dict("records"), strict=True):
+            order_id = row[ORDER_ID]
+            lines = held.pop(order_id, [])
+            lines.append(row)
+            if number < last_row.get(order_id, 0):
+                held[order_id] = lines
+            elif order_id:
+                orders.append(_order(lines, region))
+        yield orders
+
+
+def _read(file: IO[bytes], columns: Collection[str], **options: Any) -> Any:
     # Half a second of imports, for those alone who catch up.
     import pandas  # noqa: PLC0415, ICN001
 
-    frame = pandas.read_csv(
-        io.StringIO(text), sep="\t", dtype=str, keep_default_na=False, quoting=3, usecols=lambda name: name in READ
-    )
-    # Amazon promises no sequence; sorted, an order's lines stand together.
-    frame = frame.sort_values("amazon-order-id", kind="stable")
-    held: list[dict[str, str]] = []
-    for start in range(0, len(frame), ROWS_AT_ONCE):
-        rows = held + frame[start : start + ROWS_AT_ONCE].to_dict("records")
-        last = rows[-1]["amazon-order-id"]
-        # The last order may go on in the next rows.
-        held = [row for row in rows if row["amazon-order-id"] == last]
-        yield _orders([row for row in rows if row["amazon-order-id"] != last], region)
-    if held:
-        yield _orders(held, region)
-
-
-def _orders(rows: Sequence[dict[str, str]], region: Region) -> list[ReportedOrder]:
-    by_id: dict[str, list[dict[str, str]]] = {}
-    for row in rows:
-        by_id.setdefault(row["amazon-order-id"], []).append(row)
-    return [_order(lines, region) for order_id, lines in by_id.items() if order_id]
+    file.seek(0)
+    wanted = {"dtype": str, "keep_default_na": False, "usecols": lambda name: name in columns}
+    return pandas.read_csv(file, sep="\t", quoting=csv.QUOTE_NONE, **wanted, **options)
 
 
 def _order(rows: list[dict[str, str]], region: Region) -> ReportedOrder:
     first = rows[0]
     status = first.get("order-status", "")
     return ReportedOrder(
-        order_id=first["amazon-order-id"],
+        order_id=first[ORDER_ID],
         created_utc=_instant(first, "purchase-date"),
         last_updated_utc=max(_instant(row, "last-updated-date") for row in rows),
         status=STATUSES.get(status, status) or None,
@@ -185,7 +190,7 @@ def _amount(row: dict[str, str], column: str) -> Decimal | None:
     except InvalidOperation:
         amount = Decimal("NaN")
     if not amount.is_finite():
-        raise ContractError(f"A report of orders: {column} of {row['amazon-order-id'][:40]} is no number.")
+        raise ContractError(f"A report of orders: {column} of {row[ORDER_ID][:40]} is no number.")
     return amount
 
 
@@ -195,5 +200,5 @@ def _instant(row: dict[str, str], column: str) -> datetime:
     except ValueError:
         instant = None
     if instant is None or instant.tzinfo is None:
-        raise ContractError(f"A report of orders: {column} of {row['amazon-order-id'][:40]} is no instant.")
+        raise ContractError(f"A report of orders: {column} of {row[ORDER_ID][:40]} is no instant.")
     return instant

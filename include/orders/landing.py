@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import io
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC
+from typing import IO, Final, TypeVar, cast
 
 from upath import UPath
 
@@ -15,6 +17,8 @@ from include.orders.windows import Window
 
 # Level 1 takes 0.4 times the CPU of level 6 for pages a third larger; pages are kept for weeks, not years.
 COMPRESSION_LEVEL = 1
+READ_AT_ONCE: Final = 1024 * 1024
+Unpacked = TypeVar("Unpacked")
 
 
 def page_url(raw_url: str, seller_id: str, window: Window, number: int) -> str:
@@ -48,6 +52,16 @@ def write_page(url: str, body: bytes) -> None:
     store.write(url, gzip.compress(body, COMPRESSION_LEVEL, mtime=0))
 
 
+def write_lines(url: str, lines: Iterable[str]) -> int:
+    """Pack lines as they come, write them whole or not at all; returns how many. Raises as `write_page` does."""
+    packed, count = io.BytesIO(), 0
+    with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=COMPRESSION_LEVEL, mtime=0) as file:
+        for count, line in enumerate(lines, start=1):  # noqa: B007 - told afterwards
+            file.write(line.encode())
+    store.write(url, packed.getvalue())
+    return count
+
+
 def read_page(url: str) -> bytes:
     """Return a landed page, unpacked.
 
@@ -55,17 +69,12 @@ def read_page(url: str) -> bytes:
         LoadError: It is not there any more, or spoilt.
         SellerOrdersError: The store refuses it, as `include.orders.store.write` says.
     """
-    content = store.read(url)
-    fate = "gone"
-    if content is not None:
-        try:
-            return gzip.decompress(content)
-        except (gzip.BadGzipFile, EOFError, zlib.error):
-            fate = "spoilt"
-    raise LoadError(
-        f"The landed page {store.shown(url)} is {fate}.",
-        remedy="Put it back, or extract its window again as docs/runbook.md says.",
-    )
+    return _unpacked(url, gzip.decompress)
+
+
+def open_page(url: str) -> IO[bytes]:
+    """Open what landed, to be unpacked as it is read; whether it is whole is looked at first. Raises as `read_page`."""
+    return _unpacked(url, _opened)
 
 
 def delete_pages(urls: Iterable[str]) -> None:
@@ -76,3 +85,25 @@ def delete_pages(urls: Iterable[str]) -> None:
     """
     for folder in dict.fromkeys(str(UPath(url).parent) for url in urls):
         store.delete_folder(folder)
+
+
+def _unpacked(url: str, unpack: Callable[[bytes], Unpacked]) -> Unpacked:
+    content = store.read(url)
+    fate = "gone"
+    if content is not None:
+        try:
+            return unpack(content)
+        except (gzip.BadGzipFile, EOFError, zlib.error):
+            fate = "spoilt"
+    raise LoadError(
+        f"The landed page {store.shown(url)} is {fate}.",
+        remedy="Put it back, or extract its window again as docs/runbook.md says.",
+    )
+
+
+def _opened(content: bytes) -> IO[bytes]:
+    page = gzip.open(io.BytesIO(content))  # noqa: SIM115 - it is closed with its last reader
+    while page.read(READ_AT_ONCE):
+        pass
+    page.seek(0)
+    return cast("IO[bytes]", page)

@@ -10,7 +10,7 @@ from include.clock import Now, format_utc
 from include.log_context import of_window
 from include.orders import report_rows
 from include.orders.flat_file import AMOUNTS, ReportedOrder, read_flat_file
-from include.orders.landing import read_page
+from include.orders.landing import open_page
 from include.orders.report_rows import ReportRow
 from include.sellers.registry import Seller
 from include.warehouse.connection import Connection
@@ -41,8 +41,7 @@ def load_reports(connection: Connection, seller: Seller, now: Now) -> int:
         with connection.transaction():
             told, new = 0, 0
             if report.document_url:
-                text = read_page(report.document_url).decode()
-                for orders in read_flat_file(text, seller.region):
+                for orders in read_flat_file(open_page(report.document_url), seller.region):
                     told += len(orders)
                     new += _publish(connection, seller, report, orders, now())
             report_rows.note_loaded(connection, report, told, now_utc=now())

@@ -6,12 +6,15 @@ five minutes and needs no token, so that none is sent there.
 
 from __future__ import annotations
 
+import gzip
+import io
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import Message
-from typing import Final, TypeVar
+from itertools import islice
+from typing import IO, Final, TypeVar
 
 import msgspec
 import requests
@@ -29,7 +32,8 @@ LONGEST_DAYS: Final = 30
 FALLBACK_CHARSET: Final = "iso-8859-1"
 DOWNLOAD_TIMEOUT_S: Final = 120.0
 # Thirty days of the largest sellers, unpacked.
-MOST_BYTES: Final = 512 * 1024 * 1024
+MOST_CHARACTERS: Final = 512 * 1024 * 1024
+LONGEST_LINE: Final = 1024 * 1024
 Shape = TypeVar("Shape")
 
 
@@ -60,20 +64,48 @@ class Document:
     """A downloaded document.
 
     Attributes:
-        body: Unpacked.
+        body: As it came.
         charset: How its text is encoded, a codec's name.
+        is_packed: Whether it came as gzip.
     """
 
     body: bytes
     charset: str
+    is_packed: bool
 
-    @property
-    def text(self) -> str:
-        """The document as text; what cannot be read becomes U+FFFD."""
+    def lines(self) -> Iterator[str]:
+        """Unpack and read it, a line at a time in memory; what cannot be read becomes U+FFFD.
+
+        Raises:
+            ContractError: It is no gzip, cut off, or longer than anything Amazon has to tell.
+        """
+        # A small file can unfold to a thousand times its size, all of it one line.
+        left = MOST_CHARACTERS
+        if self.is_packed and not self.body:
+            raise ContractError("A report's document is no gzip but nothing.")
         try:
-            return self.body.decode(self.charset, "replace")
+            with self._open() as text:
+                while line := text.readline(LONGEST_LINE):
+                    left -= len(line)
+                    if left < 0 or len(line) == LONGEST_LINE:
+                        raise ContractError("A report's document, or a line of it, is too long to be one.")
+                    yield line
+        except EOFError:
+            raise ContractError("A report's document is cut off.") from None
+        except (gzip.BadGzipFile, zlib.error):
+            raise ContractError("A report's document is no gzip.") from None
+
+    def beginning(self) -> str:
+        """Return its first words, as a document that tells a reason has no others."""
+        return "".join(islice(self.lines(), 20))[:200]
+
+    def _open(self) -> IO[str]:
+        packed = io.BytesIO(self.body)
+        unpacked = gzip.GzipFile(fileobj=packed) if self.is_packed else packed
+        try:
+            return io.TextIOWrapper(unpacked, self.charset, "replace", newline="\n")
         except LookupError:
-            return self.body.decode(FALLBACK_CHARSET)
+            return io.TextIOWrapper(unpacked, FALLBACK_CHARSET, newline="\n")
 
 
 def create_report(
@@ -119,27 +151,14 @@ def fetch_document(client: SellingPartnerClient, document_id: str) -> Document:
     if answer.status_code != 200:
         raise TransportError(f"A report's document could not be downloaded (HTTP {answer.status_code}).")
     # Asked for by a header instead, the packing is gone already.
-    if document.compression_algorithm == "GZIP" and not answer.headers.get("Content-Encoding"):
-        body = _unpacked(body)
-    return Document(body, _charset(answer.headers.get("Content-Type", "")))
+    is_packed = document.compression_algorithm == "GZIP" and not answer.headers.get("Content-Encoding")
+    return Document(body, _charset(answer.headers.get("Content-Type", "")), is_packed)
 
 
 def _charset(content_type: str) -> str:
     header = Message()
     header["Content-Type"] = content_type or "text/plain"
     return header.get_content_charset() or FALLBACK_CHARSET
-
-
-def _unpacked(packed: bytes) -> bytes:
-    """Unzip, with an end: a small file can unfold to a thousand times its size."""
-    unzip = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-    try:
-        body = unzip.decompress(packed, MOST_BYTES)
-    except zlib.error:
-        raise ContractError("A report's document is no gzip.") from None
-    if not unzip.eof:
-        raise ContractError(f"A report's document is cut off, or larger than {MOST_BYTES // 2**20} MB.")
-    return body
 
 
 def _decoded(body: bytes, shape: type[Shape], name: str, request_id: str) -> Shape:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
 import urllib.error
@@ -17,7 +18,7 @@ import psutil
 import pytest
 
 from bench import __main__ as command
-from bench import load, peer_environments, real_amazon, trouble
+from bench import load, peer_environments, programs, real_amazon, trouble
 from bench.figures import Figure, shown, table
 from bench.limits import LARGE, LARGE_SCALE, SMALL, cases, least_calls, optimum_s
 from bench.loaded import (
@@ -294,6 +295,25 @@ def test_a_peer_that_is_interrupted_leaves_nothing_running(tmp_path, monkeypatch
     child = int((tmp_path / "pid").read_text())
     # It was killed, which takes the system a moment.
     assert wait_until(lambda: not psutil.pid_exists(child) or _is_dead(child), 10)
+
+
+def test_a_program_is_gone_when_its_block_fails_and_when_it_says_nothing_for_too_long():
+    mute = [sys.executable, "-c", "import time; time.sleep(60)"]
+    with pytest.raises(KeyError), programs.running(mute) as interrupted:
+        raise KeyError
+    assert interrupted.returncode == -signal.SIGKILL
+    with programs.running(mute) as silent:
+        assert programs.line_of(silent, 0.1) == ""
+    assert silent.returncode == -signal.SIGKILL
+
+
+def test_a_program_is_told_and_answers_line_by_line():
+    echo = "import sys\nfor line in sys.stdin: print(line.strip() * 2, flush=True)"
+    with programs.running([sys.executable, "-c", echo]) as program:
+        programs.tell(program, "one")
+        assert programs.line_of(program, 30) == "oneone\n"
+        assert program.communicate("two\n", timeout=30)[0] == "twotwo\n"
+    assert program.returncode == 0
 
 
 def _is_dead(pid):

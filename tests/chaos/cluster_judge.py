@@ -1,4 +1,8 @@
-"""What a seed left on the cluster, judged as at the first depth, with the whole run folder searched for secrets."""
+"""What a seed left on the cluster: tables and windows judged as at the first depth, the whole run folder searched.
+
+Sellers' mails are counted. Of incidents only that none says that a seller left who is here, and that all ended; whether
+what operators were told of is what struck, the first depth alone judges.
+"""
 
 from __future__ import annotations
 

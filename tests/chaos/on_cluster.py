@@ -1,15 +1,14 @@
 """The second depth: the same trouble on the whole cluster, with Airflow, Celery and Redis as they are.
 
-A fault waits for its moment, which is made to last: Amazon holds back the seller's answer, or the tables are locked
-before a load. Time is real here, so a seed takes minutes.
+A fault waits for its moment: Amazon holds back the seller's answer, or the seller's pages have landed and its load is
+due. The seller's run begins when its fault's turn has come, the others' at once. Time is real here, so a seed takes
+minutes.
 """
 
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,13 +29,13 @@ from tests.chaos.schedule import Fault
 from tests.chaos.store import FileStore
 
 NIGHTS = 2
-MOMENT_S = 60.0
+# Of a run that begins while what an earlier fault has killed comes back.
+MOMENT_S = 120.0
 # Longer than it takes to see that the moment is there and to strike.
 LATENCY_S = 8.0
 NIGHT_S = 400.0
 CHANGED = 12
 OPERATION = {"validate_authorization": "getMarketplaceParticipations", "extract_orders": "searchOrders"}
-Call = tuple[str, str]
 Strike = Callable[["OnCluster", Fault], None]
 
 
@@ -94,39 +93,49 @@ class OnCluster:
         assert not paused_sellers(stack, sellers)
         nights = []
         for night in range(1, NIGHTS + 2):
+            if night > NIGHTS:
+                self.amazon.clear_faults()
             nights.append(self._night(night, [fault for fault in faults if fault.night == night]))
             self._change_orders()
         return nights
 
     def _night(self, number: int, faults: Sequence[Fault]) -> Night:
         night = Night(f"night_{number}__{time.time_ns()}")
-        with self._moments(faults) as due:
-            for seller in self.sellers.values():
-                self.cluster.stack.airflow.trigger_run(seller.dag_id, night.run_id)
-            for fault in faults:
-                if not self._moment_of(fault, due):
-                    self.unreached.append(fault)
-                KINDS[fault.kind](self, fault)
+        struck = {fault.seller for fault in faults}
+        for seller_id in self.sellers:
+            if seller_id not in struck:
+                self._begin(seller_id, night)
+        for fault in faults:
+            if not self._moment_of(fault, night):
+                self.unreached.append(fault)
+            KINDS[fault.kind](self, fault)
         assert wait_until(lambda: self._has_ended(night), NIGHT_S, interval_s=1), f"a night without end: {night}"
         return night
 
-    @contextmanager
-    def _moments(self, faults: Sequence[Fault]) -> Iterator[Counter[Call]]:
-        """Make the moments last that these faults wait for; yields how many are still to come, by call."""
-        due: Counter[Call] = Counter()
-        for fault in faults:
-            if operation := OPERATION.get(fault.task):
-                self.amazon.fail_next(operation, shop_id=fault.seller, latency_s=LATENCY_S)
-                due[operation, fault.seller] += 1
-        yield due
-        self.amazon.clear_faults()
+    def _begin(self, seller_id: str, night: Night) -> None:
+        """Start a seller's run, however long the api-server takes to be back."""
 
-    def _moment_of(self, fault: Fault, due: Counter[Call]) -> bool:
-        if operation := OPERATION.get(fault.task):
-            due[operation, fault.seller] -= 1
-            left = due[operation, fault.seller]
-            return wait_until(lambda: self.amazon.faults().get((operation, fault.seller), 0) <= left, MOMENT_S)
-        return wait_until(lambda: self._waits_for_load(fault.seller), MOMENT_S)
+        def has_begun() -> bool:
+            try:
+                self.cluster.stack.airflow.start_run(self.sellers[seller_id].dag_id, night.run_id)
+            except SellerOrdersError:
+                return False
+            return True
+
+        assert wait_until(has_begun, MOMENT_S, interval_s=1), f"{seller_id} cannot be started"
+
+    def _moment_of(self, fault: Fault, night: Night) -> bool:
+        """Make the fault's moment last, begin its seller's run, and wait for the moment; whether it came.
+
+        A run that was begun before would be past it while an earlier fault is waited for.
+        """
+        operation, shop_id = OPERATION.get(fault.task), fault.seller
+        if operation:
+            self.amazon.fail_next(operation, shop_id=shop_id, latency_s=LATENCY_S)
+        self._begin(shop_id, night)
+        if operation:
+            return wait_until(lambda: (operation, shop_id) not in self.amazon.faults(), MOMENT_S)
+        return wait_until(lambda: self._waits_for_load(shop_id), MOMENT_S)
 
     def _waits_for_load(self, seller_id: str) -> bool:
         query = "SELECT 1 FROM ops.extraction_window WHERE seller_id = %s AND state = 'extracted'"
@@ -213,7 +222,10 @@ ALWAYS = ("worker killed", "redis restart", "scheduler restart")
 
 
 def draw(seed: int, sellers: Sequence[str], *, faults: int = 6) -> list[Fault]:
-    """The faults of a seed, the three that only a cluster shows among them."""
+    """The faults of a seed, the three that only a cluster shows among them; each at a seller of its own.
+
+    So none takes another's moment away, as a seller would who has left before.
+    """
     chance = Random(seed)
     others = [name for name in KINDS if name not in ALWAYS]
     names = [*ALWAYS, *chance.sample(others, faults - len(ALWAYS))]
@@ -223,10 +235,10 @@ def draw(seed: int, sellers: Sequence[str], *, faults: int = 6) -> list[Fault]:
         Fault(
             name,
             chance.randint(1, NIGHTS),
-            chance.choice(sellers),
+            seller,
             chance.choice(steps),
             None,
             {"worker": chance.randint(0, 1), "metadata": chance.random() < 0.5},
         )
-        for name in names
+        for name, seller in zip(names, chance.sample(sellers, len(names)), strict=True)
     ]

@@ -32,7 +32,7 @@ class Lapse:
 
     Attributes:
         since_utc: When.
-        refused_utc: When a run first failed because of it and people were told.
+        refused_utc: When a run first failed because of it and its notice had its turn: from then on people are owed.
         back_utc: When the seller's new one was safe with us.
     """
 
@@ -249,9 +249,10 @@ class Play:
 
     def _ended(self, begun: Begun, run: Run | None, ended: Ended) -> None:
         if begun.task == "notify_reconnect" and run:
-            is_told = ended.how != "done" or ended.value["incident"]
-            if run.failed == "ReauthorizationRequiredError" and is_told:
-                # Without a mail server the task fails, and the watch sends what it owed.
+            # Owed where the seller has left, whatever the product says of it; of one who is back, where it says so.
+            # Without a mail server the task fails, and the watch sends what it owed.
+            is_owed = ended.how != "done" or ended.value["incident"] or self.is_lapsed(run.seller_id)
+            if run.failed == "ReauthorizationRequiredError" and is_owed:
                 self._note_refused(run.seller_id)
             if ended.how == "done":
                 self.record.failures.append((self.clock(), run.seller_id, run.failed))

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from include.warehouse.connection import Connection
+from tests.chaos import silent, tries
+from tests.chaos.__main__ import played
 from tests.chaos.judge import differences
 from tests.chaos.play import Lapse, Play
 from tests.chaos.points import Point
@@ -19,6 +21,15 @@ pytestmark = [pytest.mark.airflow, pytest.mark.slow, pytest.mark.timeout(600)]
 
 REVOKED = Fault("revoked", 1, "maple", "validate_authorization", None, {})
 KILLED = Fault("worker killed", 1, "harbour", "load_orders", Point("db", 9), {})
+
+
+# First, because it empties the tables that all others look at.
+def test_a_product_that_tells_no_seller_is_found(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tries, "_run", silent.run)
+    play, found = played(house, Schedule(1, "file", (REVOKED,)))
+    assert {fault.kind for fault in play.record.struck} == {"revoked"}
+    for contact in ("office@maple.example", "owner@maple.example"):
+        assert any(difference.startswith(f"{contact} got 0 mails reconnect, owed are 1 to 1") for difference in found)
 
 
 @pytest.fixture(scope="module")

@@ -77,7 +77,8 @@ class Try:
         self._written, writing = context.Pipe(duplex=False)
         os.set_blocking(self._written.fileno(), False)
         # By its name, because importing the module here would put the clock into this process.
-        self._process = context.Process(target=_run, args=(job, theirs, writing))
+        # A daemon: whoever ends the play must not wait for one that stands at a point.
+        self._process = context.Process(target=_run, args=(job, theirs, writing), daemon=True)
         self._process.start()
         theirs.close()
         writing.close()

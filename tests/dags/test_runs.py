@@ -268,6 +268,22 @@ def test_after_half_an_hour_of_it_the_task_fails_and_its_retries_follow(
     assert _times_put_off() - before == 1
 
 
+def test_a_run_that_was_nothing_but_waiting_is_not_put_off_once_more(run: Run, monkeypatch: pytest.MonkeyPatch):
+    from include.errors import OnlyWaitedError
+    from include.orchestration import coming_back, seller_tasks
+
+    def waited(*_: object, **__: object) -> None:
+        raise OnlyWaitedError("Amazon gave no page in the 4.0 hours of this run.")
+
+    monkeypatch.setattr(coming_back, "SHORTEST_WAIT", timedelta(milliseconds=100))
+    monkeypatch.setattr(coming_back, "OUTAGE_PATIENCE", timedelta(milliseconds=50))
+    monkeypatch.setattr(seller_tasks, "extract_orders", waited)
+    before = _times_put_off()
+    state, tasks = run()
+    assert (state, tasks["extract_orders"]) == ("failed", "failed")
+    assert _times_put_off() == before
+
+
 def test_what_amazon_fails_for_is_slept_through_for_ten_seconds_at_most(
     environment: None, warehouse: Connection, amazon: RunningFake, monkeypatch: pytest.MonkeyPatch
 ):

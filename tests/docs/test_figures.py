@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from bench import airbyte, limits
 from bench.documents import DOCUMENTS, IMAGES, SUMMARY, with_figures, without_figures
 from bench.figures import Figure
 from bench.growth_plots import plots
@@ -46,6 +47,19 @@ def test_what_the_readme_shows_is_a_figure_of_each_part_that_was_measured() -> N
     named = {part: {figure.name for figure in figures_of(results, part)} for part in results}
     missing = [(part, name) for part, name in SUMMARY if part in results and name not in named[part]]
     assert missing == []
+
+
+def test_what_the_readme_shows_of_parts_that_take_long_are_the_names_that_these_parts_give() -> None:
+    reached = limits.Reached(limits.LARGE, 1.0, 1.0, 1, 0)
+    ours = {"process_cpu_s": 1.0, "postgres_cpu_s": 1.0, "peak_mib": 1.0, "process_wall_s": 1.0}
+    theirs = {"process_cpu_s": 1.0, "connector_cpu_s": 1.0, "peak_mib": 1.0, "wall_s": 1.0}
+    figures = [
+        *limits.figures_of(limits.LARGE, limits.LARGE_SCALE, limits.PRODUCT, [reached]),
+        *airbyte.figures_of(f"{airbyte.ORDERS:,} orders", [(ours, theirs)]),
+    ]
+    shown = {(part, name) for part, name in SUMMARY if part in (limits.PART, airbyte.PART)}
+    assert len(shown) == 2
+    assert shown <= {(figure.part, figure.name) for figure in figures}
 
 
 def test_the_plots_are_drawn_from_what_was_measured() -> None:

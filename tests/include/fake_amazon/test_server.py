@@ -30,7 +30,8 @@ def test_a_server_leaves_no_thread_and_no_open_port_behind():
     before = set(threading.enumerate())
     with serve_in_thread() as fake:
         address = urlsplit(fake.base_url)
-    assert set(threading.enumerate()) == before
+    # Fewer is no trouble: a thread of an earlier test may end meanwhile.
+    assert set(threading.enumerate()) <= before
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((address.hostname, address.port), timeout=1)
     assert not fake.client.health()

@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import logging
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ import requests
 import yaml
 
 from bench.api_server import API_SERVER, ApiServer, running_api_server
+from bench.programs import Program, running, tell
 from include.authorization.status import read_authorization
 from include.clock import utc_now
 from include.fake_amazon.server import RunningFake, serve_in_thread
@@ -136,10 +137,12 @@ def _goes_the_whole_way(place: Place, shape: str, seller_id: str) -> str:
     return browser.send(consent, consent.forms[-1], agree="on", **{name: value}).html
 
 
-def _rubbish(place: Place, shape: str, addresses: int) -> subprocess.Popen[str]:
+@contextmanager
+def _rubbish(place: Place, shape: str, addresses: int) -> Iterator[Program]:
     job = {"url": place.base_url(shape), "per_s": PER_S, "last_s": LAST_S, "addresses": addresses}
-    command = [sys.executable, "-m", "bench.rubbish", json.dumps(job)]
-    return subprocess.Popen(command, cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True)
+    with running([sys.executable, "-m", "bench.rubbish"], cwd=PROJECT_ROOT) as thrower:
+        tell(thrower, json.dumps(job))
+        yield thrower
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -149,13 +152,10 @@ def test_rubbish_is_refused_while_a_seller_gets_through_and_airflow_answers(plac
     cookies = {"_token": server.token()}
     before, before_mib, airflow_s = place.rows(), place.memory_mib(), []
     with _rubbish(place, shape, CROWDS[crowd]) as thrower:
-        try:
-            page = _goes_the_whole_way(place, shape, f"{shape}_{crowd}")
-            while thrower.poll() is None:
-                airflow_s += [_seconds(server.url + path, cookies) for path in ("/api/v2/version", "/seller-orders/")]
-            met = json.loads(thrower.stdout.read())
-        finally:
-            thrower.kill()
+        page = _goes_the_whole_way(place, shape, f"{shape}_{crowd}")
+        while thrower.poll() is None:
+            airflow_s += [_seconds(server.url + path, cookies) for path in ("/api/v2/version", "/seller-orders/")]
+        met = json.loads(thrower.stdout.read())
     log.info("%s: %s, median %.3f s, most %.3f s", shape, met["statuses"], statistics.median(airflow_s), max(airflow_s))
     statuses = {int(status): count for status, count in met["statuses"].items()}
     assert sum(statuses.values()) == met["sent"] >= 0.9 * PER_S * LAST_S

@@ -77,17 +77,17 @@ def test_a_document_is_unpacked_and_read_as_its_header_says(client, server, stor
     _given(server, store)
     store.say(200, gzip.compress(words.encode(encoding)), Content_Type=content_type)
     document = fetch_document(client, "d")
-    assert (document.text, document.charset) == (words, charset)
+    assert ("".join(document.lines()), document.charset) == (words, charset)
     assert server.asked[0].path == "/reports/2021-06-30/documents/d"
 
 
 def test_what_the_header_unpacks_is_not_unpacked_twice_and_what_is_not_packed_not_at_all(client, server, store):
     _given(server, store)
     store.say(200, gzip.compress(b"a\tb"), Content_Encoding="gzip")
-    assert fetch_document(client, "d").text == "a\tb"
+    assert list(fetch_document(client, "d").lines()) == ["a\tb"]
     _given(server, store, packed=False)
     store.say(200, b"a\tb")
-    assert fetch_document(client, "d").text == "a\tb"
+    assert list(fetch_document(client, "d").lines()) == ["a\tb"]
 
 
 def test_no_token_goes_to_the_documents_address_and_the_address_into_no_error(client, server, store):
@@ -113,15 +113,24 @@ def test_a_spoilt_document_is_refused(client, server, store, packed):
     _given(server, store)
     store.say(200, packed)
     with pytest.raises(ContractError, match=r"gzip|cut off"):
-        fetch_document(client, "d")
+        list(fetch_document(client, "d").lines())
 
 
 def test_a_document_that_unfolds_without_end_is_refused(client, server, store, monkeypatch):
-    monkeypatch.setattr(reports, "MOST_BYTES", 1000)
+    monkeypatch.setattr(reports, "MOST_CHARACTERS", 1000)
+    for document in (b"x\n" * 501, b"x" * 1001):
+        _given(server, store)
+        store.say(200, gzip.compress(document))
+        with pytest.raises(ContractError, match="too long"):
+            list(fetch_document(client, "d").lines())
+
+
+def test_a_line_that_does_not_end_is_refused(client, server, store, monkeypatch):
+    monkeypatch.setattr(reports, "LONGEST_LINE", 1000)
     _given(server, store)
     store.say(200, gzip.compress(b"x" * 1001))
-    with pytest.raises(ContractError, match="larger than"):
-        fetch_document(client, "d")
+    with pytest.raises(ContractError, match="too long"):
+        list(fetch_document(client, "d").lines())
 
 
 @pytest.mark.parametrize("body", [b"<html>", {"reportId": 5}, {}])
