@@ -12,8 +12,9 @@ whose authorization ended, everything, 30 days after that. Without any `personal
 
 **When a task is red**
 
-- `delete_due`, `delete_of_ended`: the warehouse or the store of `RAW_URL` is away or refuses to delete. Mend that and
-  clear the task soon: Amazon's 30 days go on. `make forget SELLER=…` deletes a seller's at once.
+- `delete_due`, `delete_of_ended`: the warehouse or the store of `RAW_URL` is away or refuses to delete; of a store the
+  operators are told (`PersonalDataNotDeleted`). Mend that and clear the task soon: Amazon's 30 days go on.
+  `make forget SELLER=…` deletes a seller's at once.
 
 More in docs/runbook.md.
 """

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Both databases and the raw pages into a folder, and back: backup.sh backup|restore FOLDER [DATABASE…]
 # libpq's own variables (PGHOST, PGPORT, PGUSER, PGPASSWORD) lead to the server, RAW_DIR to the pages where they are files.
+# WITHOUT_PERSONAL_DATA=yes leaves out names and addresses, whose tables are then restored empty.
 # Roles, passwords and keys are not in it: keep .env (or .run/passwords.json) elsewhere. docs/runbook.md, "Backup".
 set -euo pipefail
 umask 077
@@ -13,6 +14,10 @@ command="${1:-}" folder="${2:-}"
 folder="${folder%/}"
 if [[ ! "$command" =~ ^(backup|restore)$ || -z "$folder" ]]; then
     sed -n 2p "$0" >&2
+    exit 2
+fi
+if [[ ! "${WITHOUT_PERSONAL_DATA:-no}" =~ ^(yes|no)$ ]]; then
+    echo "WITHOUT_PERSONAL_DATA is neither yes nor no." >&2
     exit 2
 fi
 shift 2
@@ -40,18 +45,23 @@ back_up() {
     local half="$folder.half"
     rm -rf "$half"
     mkdir -p "$half"
+    local no_rows=() no_files=() without=""
+    if [[ "${WITHOUT_PERSONAL_DATA:-no}" == yes ]]; then
+        # The tables themselves stay: without them no load would go on after a restore.
+        no_rows=(--exclude-table-data='amazon_pii.*') no_files=(--anchored --exclude=./personal) without=", without personal data"
+    fi
     for database in "${databases[@]}"; do
-        pg_dump --no-password --format=custom --file="$half/$database.dump" "$database"
+        pg_dump --no-password --format=custom "${no_rows[@]}" --file="$half/$database.dump" "$database"
     done
     # After the databases, so that every page that they know of is among these.
     if [[ -d "${RAW_DIR:-}" ]]; then
         # Pages come and go meanwhile, each whole; tar says so by a 1.
-        tar --create --numeric-owner --exclude='.*.half' --warning=no-file-changed \
+        tar --create --numeric-owner --exclude='.*.half' --warning=no-file-changed "${no_files[@]}" \
             --file="$half/raw.tar" --directory="$RAW_DIR" . || [[ $? -eq 1 ]]
     fi
     check "$half"
     mv "$half" "$folder"
-    echo "Backed up to $folder: ${databases[*]}, $(pages) files of raw pages"
+    echo "Backed up to $folder: ${databases[*]}, $(pages) files of raw pages$without"
 }
 
 pages() {

@@ -62,6 +62,10 @@ class SettingsError(OperatorActionError):
     """Raised when a setting, a seller's entry or a Connection is missing or wrong; the message names the field."""
 
 
+class UnreadableFileError(SettingsError):
+    """Raised when none of the keys of PERSONAL_DATA_KEY opens a file; no other trouble with the file is one."""
+
+
 class NotYetError(SellerOrdersError):
     """Raised when there is nothing to do before an instant; not a failure.
 

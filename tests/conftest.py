@@ -39,6 +39,7 @@ FILLED_TABLES = (
     "ops.order_to_fetch",
     "ops.catch_up",
     "ops.personal_data_deletion",
+    "ops.personal_data_expired",
     "amazon_pii.buyers",
     "amazon_pii.recipients",
 )

@@ -20,6 +20,7 @@ MASS_REFUSAL = "MassRefusal"
 MAIL_REFUSED = "MailRefused"
 SELLERS_FILE = "SellersFileBroken"
 PERSONAL_DATA = "PersonalDataOverdue"
+NOT_DELETED = "PersonalDataNotDeleted"
 # What the way to an authorization and back is told of has classes too.
 INVITATION = "Invitation"
 RENEWED = "AuthorizationRenewed"
@@ -86,6 +87,11 @@ MEANINGS = {
     ),
     PERSONAL_DATA: Meaning(
         "Buyers' or recipients' data are still here after their 30 days: personal_data_purge does not do its work.",
+        about_all=True,
+        ends_when="watched",
+    ),
+    NOT_DELETED: Meaning(
+        "personal_data_purge could not delete all that it should; what the store refuses stays there.",
         about_all=True,
         ends_when="watched",
     ),

@@ -10,7 +10,6 @@ from include.authorization.status import read_authorizations
 from include.clock import Now, format_utc
 from include.errors import SettingsError
 from include.orders.forgetting import forget_order, forget_seller
-from include.orders.personal_tables import has_rows
 from include.orders.reading import ORDER_ID
 from include.orders.removal import has_orders_or_windows
 from include.sellers.registry import Seller, load_sellers
@@ -35,7 +34,7 @@ def forget(
         The protocol, a sentence a line.
 
     Raises:
-        SettingsError: Nothing is known of such a seller, or the order's id is none.
+        SettingsError: Nothing is known of such a seller, the order's id is none, or a file waits and there is no key.
         SellerOrdersError: The store refused it; say it again.
     """
     sellers = _sellers(settings)
@@ -43,7 +42,6 @@ def forget(
         seller_id in sellers
         or seller_id in read_authorizations(connection)
         or has_orders_or_windows(connection, seller_id)
-        or has_rows(connection, seller_id)
     ):
         raise SettingsError(
             f"Nothing is known of a seller {seller_id[:40]!r}.", remedy=f"The ids stand in {settings.sellers_file}."

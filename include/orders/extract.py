@@ -16,7 +16,7 @@ from include.orders.coverage import log_what_is_not_covered
 from include.orders.landing import page_url, write_page
 from include.orders.personal_data import remove_personal_data
 from include.orders.personal_files import personal_files
-from include.orders.personal_load import land_personal_data
+from include.orders.personal_load import delete_earlier_tries, land_personal_data
 from include.orders.planning import Purpose, Slice
 from include.orders.progress import Request
 from include.sellers.registry import Seller
@@ -201,6 +201,7 @@ class _Extraction:
         if window.purpose is Purpose.NIGHTLY and not window.pages:
             log_what_is_not_covered(self.connection, self.seller, window)
         token_kept_from_before = window.next_token is not None
+        delete_earlier_tries(self.connection, self.seller, self.settings, window)
         while window.pages == 0 or window.next_token is not None:
             if window.pages and self._has_had_enough():
                 return False
@@ -212,6 +213,7 @@ class _Extraction:
                     raise
                 log.warning("Amazon does not take the token of page %d any more; the window begins again", window.pages)
                 window = windows.restart(self.connection, window, self.seller, self.settings)
+                delete_earlier_tries(self.connection, self.seller, self.settings, window)
                 token_kept_from_before = False
                 continue
             self.pages, self.orders = self.pages + 1, self.orders + page.orders

@@ -7,17 +7,20 @@ how much, when, why and who asked, and nothing of the data. Doing it again chang
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal, cast
+
+from cryptography.fernet import MultiFernet
 
 from include.clock import Now
 from include.errors import SellerOrdersError, SettingsError
 from include.orders import windows
 from include.orders.personal_due import NIGHT
-from include.orders.personal_files import PersonalFile, PersonalFiles, delete_files, files_of, read_keys, sellers_in
-from include.orders.personal_tables import delete_rows, personal_data_lock
+from include.orders.personal_files import PersonalFile, read_keys, sellers_in
+from include.orders.personal_tables import delete_rows, note_expired, note_expired_rows, personal_data_lock
+from include.orders.waiting_files import WaitingFiles, noted, roots_of, tell
 from include.settings import Settings
 from include.settings.product import MOST_PERSONAL_DATA_DAYS
 from include.warehouse.connection import Connection
@@ -36,8 +39,9 @@ class Deleted:
         deletion_no: Its number, None where there was nothing to delete and nobody had asked.
         buyers: Rows of `amazon_pii.buyers`.
         recipients: Rows of `amazon_pii.recipients`.
-        files: Encrypted files.
+        files: Encrypted files, deleted or written anew.
         deleted_utc: When.
+        rewritten: How many of the files were written anew, without what was to go.
     """
 
     seller_id: str
@@ -46,10 +50,12 @@ class Deleted:
     recipients: int
     files: int
     deleted_utc: datetime
+    rewritten: int = 0
 
     def __str__(self) -> str:
         """What was deleted, as a part of a sentence."""
-        return f"{self.buyers} buyers, {self.recipients} recipients, {self.files} encrypted files"
+        how = f" ({self.files - self.rewritten} deleted whole, {self.rewritten} written anew)" if self.files else ""
+        return f"{self.buyers} buyers, {self.recipients} recipients, {self.files} encrypted files{how}"
 
 
 def forget_seller(
@@ -60,16 +66,11 @@ def forget_seller(
     A run at work is waited for until it has written its page or its window, and finds the mark then.
 
     Raises:
-        SellerOrdersError: The store refused it, and only files are left; say it again.
+        SellerOrdersError: A store refused it, and only files of it are left; say it again.
     """
-
-    def files() -> int:
-        return delete_files(file.url for file in _files(connection, seller_id, settings))
-
+    files = WaitingFiles(seller_id, roots_of(connection, settings))
     is_asked = reason in ("forget", "offboarding")
-    return _carry_out(
-        connection, seller_id, files, reason=reason, requested_by=requested_by, now=now, is_asked=is_asked
-    )
+    return _delete_all(connection, files, reason=reason, requested_by=requested_by, now=now, is_asked=is_asked)
 
 
 def forget_order(
@@ -77,20 +78,39 @@ def forget_order(
 ) -> Deleted:
     """Delete the personal data of one order; they never come back.
 
-    A file that waits for its load is written anew without the order, or deleted where no key opens it.
+    A file that waits for its load is written anew without the order, or deleted where none of the keys opens it.
 
     Raises:
-        SellerOrdersError: The store refused it, and only files are left; say it again.
+        SettingsError: PERSONAL_DATA_KEY is no key, or absent while files wait; nothing is deleted.
+        SellerOrdersError: A store refused it, and only files of it are left; say it again.
     """
-    keys = PersonalFiles(seller_id, read_keys(settings.personal_data_keys)) if settings.personal_data_keys else None
+    keys = read_keys(settings.personal_data_keys) if settings.personal_data_keys else None
+    files = WaitingFiles(seller_id, roots_of(connection, settings), keys)
 
-    def files() -> int:
-        roots = _roots(connection, settings)
-        return sum(_without(file, order_id, keys, root) for root in roots for file in files_of(root, seller_id))
+    def treat(file: PersonalFile) -> None:
+        if keys is None and file.window_id is not None:
+            # Its store refused to be listed a moment ago.
+            raise SettingsError("A file of personal data waits for its load, and PERSONAL_DATA_KEY is not set here.")
+        files.take_out(file, lambda other_id, _: other_id == order_id)
 
-    return _carry_out(
-        connection, seller_id, files, order_id=order_id, reason="forget", requested_by=requested_by, now=now
-    )
+    with personal_data_lock(connection, seller_id):
+        if keys is None and files.is_any_seen():
+            # An order is no whole page.
+            raise SettingsError(
+                "Files of personal data wait for their load, and PERSONAL_DATA_KEY is not set here; nothing was"
+                " deleted.",
+                remedy="Say it again with the key that the tasks have. Where that is lost, any new key will do: files"
+                " that it does not open are deleted whole.",
+            )
+        return _carry_out(
+            connection,
+            files,
+            lambda: files.each(treat),
+            order_id=order_id,
+            reason="forget",
+            requested_by=requested_by,
+            now=now,
+        )
 
 
 def purge_due(
@@ -112,17 +132,20 @@ def purge_due(
     """
     due_utc = now() + NIGHT
 
-    def purge(seller_id: str) -> Deleted:
-        is_wanted = wanted_of is None or seller_id in wanted_of
-
-        def files() -> int:
-            return delete_files(_useless_files(connection, seller_id, settings, due_utc, is_wanted=is_wanted))
-
+    def purge(files: WaitingFiles) -> Deleted:
+        is_wanted = wanted_of is None or files.seller_id in wanted_of
         return _carry_out(
-            connection, seller_id, files, reason="due", requested_by=PURGE, due_utc=due_utc, now=now, is_asked=False
+            connection,
+            files,
+            lambda: _purge_files(connection, files, due_utc, is_wanted=is_wanted),
+            reason="due",
+            requested_by=PURGE,
+            due_utc=due_utc,
+            now=now,
+            is_asked=False,
         )
 
-    return _each(connection, settings, purge)
+    return _each(connection, settings, purge, keys=_usable_keys(settings))
 
 
 def purge_ended(connection: Connection, settings: Settings, ended: Collection[str], *, now: Now) -> list[Deleted]:
@@ -132,8 +155,9 @@ def purge_ended(connection: Connection, settings: Settings, ended: Collection[st
         SellerOrdersError: The store refused something; all that it did not refuse is done.
     """
 
-    def purge(seller_id: str) -> Deleted:
-        return forget_seller(connection, seller_id, settings, reason="authorization_ended", requested_by=PURGE, now=now)
+    def purge(files: WaitingFiles) -> Deleted:
+        reason: Reason = "authorization_ended"
+        return _delete_all(connection, files, reason=reason, requested_by=PURGE, now=now, is_asked=False)
 
     return _each(connection, settings, purge, among=ended)
 
@@ -143,81 +167,76 @@ def ended_before_utc(settings: Settings, now_utc: datetime) -> datetime:
     return now_utc + NIGHT - timedelta(days=min(settings.personal_data_days, MOST_PERSONAL_DATA_DAYS))
 
 
-def _without(file: PersonalFile, order_id: str, keys: PersonalFiles | None, root: str) -> bool:
-    """Take an order out of a file; tells whether the file was touched."""
-    if file.window_id is None or file.page is None or keys is None:
-        return bool(delete_files([file.url]))
+def _usable_keys(settings: Settings) -> MultiFernet | None:
+    """Read the keys; what is due goes without them too, and more with it."""
     try:
-        parts = keys.read(file)
-    except SettingsError:
-        return bool(delete_files([file.url]))
-    if parts.pop(order_id, None) is None:
-        return False
-    keys.write(root, file.window_id, file.page, parts, file.due_utc)
-    return True
+        return read_keys(settings.personal_data_keys) if settings.personal_data_keys else None
+    except SettingsError as unusable:
+        log.warning("Files of which only some orders are due can only be deleted whole: %s", unusable)
+        return None
 
 
-def _files(connection: Connection, seller_id: str, settings: Settings) -> Iterator[PersonalFile]:
-    for root in _roots(connection, settings):
-        yield from files_of(root, seller_id)
+def _purge_files(connection: Connection, files: WaitingFiles, due_utc: datetime, *, is_wanted: bool) -> None:
+    """Delete files that nobody will load, and take what is due out of the others."""
+    unloaded = windows.select(connection, "seller_id = %s AND state <> 'loaded'", files.seller_id)
+    waiting = {window.window_id for window in unloaded}
 
+    def treat(file: PersonalFile) -> None:
+        if not is_wanted or file.window_id not in waiting:
+            files.delete(file)
+        elif file.due_utc and file.due_utc <= due_utc:
+            gone = files.take_out(file, lambda _, term: term.delete_after_utc <= due_utc)
+            delivered = [order_id for order_id, term in gone.items() if term.delivered_utc]
+            note_expired(connection, files.seller_id, delivered)
 
-def _roots(connection: Connection, settings: Settings) -> set[str]:
-    """RAW_URL, and what it was when pages landed that are still there."""
-    rows = connection.execute(
-        "SELECT DISTINCT split_part(page_url, '/orders/' || seller_id || '/', 1)"
-        " FROM ops.landed_page JOIN ops.extraction_window USING (window_id)"
-    ).fetchall()
-    return {settings.raw_url} | {str(row[0]) for row in rows}
-
-
-def _useless_files(
-    connection: Connection, seller_id: str, settings: Settings, due_utc: datetime, *, is_wanted: bool
-) -> list[str]:
-    """Tell which files are due, or belong to no window that waits for its load."""
-    waiting = {
-        window.window_id for window in windows.select(connection, "seller_id = %s AND state <> 'loaded'", seller_id)
-    }
-    return [
-        file.url
-        for file in _files(connection, seller_id, settings)
-        if not is_wanted or file.window_id not in waiting or (file.due_utc and file.due_utc <= due_utc)
-    ]
+    files.each(treat)
 
 
 def _each(
     connection: Connection,
     settings: Settings,
-    purge: Callable[[str], Deleted],
+    purge: Callable[[WaitingFiles], Deleted],
+    *,
     among: Collection[str] | None = None,
+    keys: MultiFernet | None = None,
 ) -> list[Deleted]:
     """Go through the sellers of whom there is anything; one whose files the store keeps from us stops no other."""
     rows = connection.execute(
         "SELECT seller_id FROM amazon_pii.buyers UNION SELECT seller_id FROM amazon_pii.recipients"
     ).fetchall()
-    sellers, trouble, done = {str(row[0]) for row in rows}, list[SellerOrdersError](), list[Deleted]()
-    try:
-        sellers |= {seller_id for root in _roots(connection, settings) for seller_id in sellers_in(root)}
-    except SellerOrdersError as refused:
-        trouble.append(refused)
+    roots, sellers = roots_of(connection, settings), {str(row[0]) for row in rows}
+    refused, done = list[SellerOrdersError](), list[Deleted]()
+    for root in sorted(roots):
+        with noted(refused):
+            sellers |= sellers_in(root)
     for seller_id in sorted(sellers if among is None else sellers & set(among)):
-        try:
-            deleted = purge(seller_id)
-        except SellerOrdersError as refused:
-            trouble.append(refused)
-            continue
-        if deleted.deletion_no is not None:
-            log.info("%s: deleted %s", seller_id, deleted)
-            done.append(deleted)
-    if trouble:
-        raise trouble[0]
+        with noted(refused):
+            deleted = purge(WaitingFiles(seller_id, roots, keys))
+            if deleted.deletion_no is not None:
+                log.info("%s: deleted %s", seller_id, deleted)
+                done.append(deleted)
+    tell(refused)
     return done
+
+
+def _delete_all(
+    connection: Connection, files: WaitingFiles, *, reason: Reason, requested_by: str, now: Now, is_asked: bool
+) -> Deleted:
+    return _carry_out(
+        connection,
+        files,
+        lambda: files.each(files.delete),
+        reason=reason,
+        requested_by=requested_by,
+        now=now,
+        is_asked=is_asked,
+    )
 
 
 def _carry_out(
     connection: Connection,
-    seller_id: str,
-    delete_their_files: Callable[[], int],
+    files: WaitingFiles,
+    treat_files: Callable[[], object],
     *,
     reason: Reason,
     requested_by: str,
@@ -226,20 +245,20 @@ def _carry_out(
     due_utc: datetime | None = None,
     is_asked: bool = True,
 ) -> Deleted:
-    """Delete rows and files and write the protocol, as one; where the store refuses, rows and mark count all the same.
+    """Delete rows and files and write the protocol, as one; where a store refuses, rows and mark count all the same.
 
     Nobody sees the mark before the end, and nobody lands or loads before it either: both need the lock.
     """
-    trouble, files, number = None, 0, None
+    number, seller_id = None, files.seller_id
     with personal_data_lock(connection, seller_id), connection.transaction():
+        if due_utc:
+            note_expired_rows(connection, seller_id, due_utc)
         rows = delete_rows(connection, seller_id, order_id=order_id, due_utc=due_utc)
-        try:
-            files = delete_their_files()
-        except SellerOrdersError as refused:
-            trouble = refused
+        treat_files()
+        touched = files.deleted + files.rewritten
         deleted_utc = now()
-        if is_asked or files or any(rows.values()):
-            counts = (rows["buyers"], rows["recipients"], files)
+        if is_asked or touched or any(rows.values()):
+            counts = (rows["buyers"], rows["recipients"], touched)
             row = connection.execute(
                 "INSERT INTO ops.personal_data_deletion"
                 " (seller_id, order_id, reason, requested_by, buyers, recipients, files, deleted_utc)"
@@ -247,6 +266,5 @@ def _carry_out(
                 (seller_id, order_id, reason, requested_by, *counts, deleted_utc),
             ).fetchone()
             number = cast("tuple[int]", row)[0]
-    if trouble:
-        raise trouble
-    return Deleted(seller_id, number, rows["buyers"], rows["recipients"], files, deleted_utc)
+    tell(files.refused)
+    return Deleted(seller_id, number, rows["buyers"], rows["recipients"], touched, deleted_utc, files.rewritten)

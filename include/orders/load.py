@@ -189,13 +189,14 @@ def _load_pages(
     # What somebody requested or history brings was not late, it was never asked for.
     looked_again = mark and window.purpose in (Purpose.NIGHTLY, Purpose.REREAD)
     known = (mark.complete_from_utc, mark.complete_through_utc) if mark and looked_again else None
+    beside = personal.files_beside(window, {number: url for number, url, _ in pages}) if personal else {}
     total = Loaded()
     for start in range(0, len(pages), PAGES_AT_ONCE):
         newest: dict[str, ReadOrder] = {}
         rejected = 0
         for number, url, extracted_utc in pages[start : start + PAGES_AT_ONCE]:
             orders, unreadable = read_orders(read_page(url))
-            parts = personal.parts_of(window, number, url) if personal else {}
+            parts = personal.parts_of(beside.get(number, ())) if personal else {}
             _keep_newest(newest, orders, f"{window.window_id}/{number}", extracted_utc, parts)
             rejected += _reject(connection, window, number, extracted_utc, unreadable)
         total += _publish(connection, window.seller_id, newest, known, personal) + Loaded(rejected=rejected)

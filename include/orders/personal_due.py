@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from include.orders.records import Order, TimeRange
 
@@ -13,6 +13,23 @@ NIGHT: Final = timedelta(days=1)
 LONGEST_PROMISE: Final = timedelta(days=365)
 ARRIVED: Final = "DELIVERED"
 NEVER_SENT: Final = "CANCELLED"
+
+
+class Term(NamedTuple):
+    """How long an order's personal data stay.
+
+    Attributes:
+        delivered_utc: As `delivered_utc` says.
+        delete_after_utc: As `delete_after_utc` says.
+    """
+
+    delivered_utc: datetime | None
+    delete_after_utc: datetime
+
+
+def term_of(order: Order, days: int) -> Term:
+    """Tell how long an order's personal data stay."""
+    return Term(delivered_utc(order), delete_after_utc(order, days))
 
 
 def delivered_utc(order: Order) -> datetime | None:

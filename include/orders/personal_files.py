@@ -16,10 +16,10 @@ from typing import Final
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from upath import UPath
 
-from include.errors import SettingsError
+from include.errors import SettingsError, UnreadableFileError
 from include.orders import store
 from include.orders.landing import COMPRESSION_LEVEL
-from include.orders.personal_parts import PersonalPart, read_parts, write_parts
+from include.orders.personal_parts import LandedPart, read_parts, write_parts
 from include.sellers.registry import Seller
 from include.settings import Settings
 
@@ -35,12 +35,14 @@ class PersonalFile:
 
     Attributes:
         url: Where it lies.
+        root: The RAW_URL that the folder is below.
         window_id: The window whose page it belongs to, None for what a killed process left half written.
         page: The page.
         due_utc: When the first of its orders is due.
     """
 
     url: str
+    root: str
     window_id: int | None = None
     page: int | None = None
     due_utc: datetime | None = None
@@ -58,38 +60,36 @@ class PersonalFiles:
         self._seller_id = seller_id
         self._keys = keys
 
-    def write(
-        self, root: str, window_id: int, page: int, parts: Mapping[str, PersonalPart], due_utc: datetime | None
-    ) -> None:
-        """Write the parts of a page whole or not at all, in place of what an earlier try left; nothing for no parts.
+    def write(self, root: str, window_id: int, page: int, parts: Mapping[str, LandedPart]) -> str:
+        """Write the parts of a page whole or not at all, and return where; "" for no parts.
 
         Raises:
             SellerOrdersError: The store refused it, as `include.orders.store.write` says.
         """
-        old = [file.url for file in files_of(root, self._seller_id) if (file.window_id, file.page) == (window_id, page)]
-        if parts and due_utc:
-            # Digits below a second are cut: earlier is allowed, later is not.
-            name = f"{window_id}-{page:04d}-{due_utc.astimezone(UTC).strftime(DUE)}Z.fernet"
-            url = str(UPath(folder_of(root, self._seller_id)) / name)
-            store.write(url, self._keys.encrypt(gzip.compress(write_parts(parts), COMPRESSION_LEVEL)))
-            old = [other for other in old if other != url]
-        delete_files(old)
+        if not parts:
+            return ""
+        # Digits below a second are cut: earlier is allowed, later is not.
+        due_utc = min(landed.term.delete_after_utc for landed in parts.values())
+        name = f"{window_id}-{page:04d}-{due_utc.astimezone(UTC).strftime(DUE)}Z.fernet"
+        url = str(UPath(folder_of(root, self._seller_id)) / name)
+        store.write(url, self._keys.encrypt(gzip.compress(write_parts(parts), COMPRESSION_LEVEL)))
+        return url
 
-    def read(self, file: PersonalFile) -> dict[str, PersonalPart]:
+    def read(self, file: PersonalFile) -> dict[str, LandedPart]:
         """Return a file's parts by order id; none where it was deleted meanwhile.
 
         Raises:
-            SettingsError: None of the keys opens it.
+            UnreadableFileError: None of the keys opens it.
             SellerOrdersError: The store refused it, as `include.orders.store.write` says.
         """
         content = store.read(file.url)
         try:
             return {} if content is None else read_parts(gzip.decompress(self._keys.decrypt(content)))
         except InvalidToken:
-            raise SettingsError(
+            raise UnreadableFileError(
                 f"PERSONAL_DATA_KEY does not open {store.shown(file.url)}.",
-                remedy="Append the key that was there before, after a comma; or give these data up with "
-                f"`make forget SELLER={self._seller_id}`.",
+                remedy="Append the key that was there before, after a comma; or delete that file: its orders load"
+                " without names, and the DAG triggered with from_utc asks for them again.",
             ) from None
 
 
@@ -141,9 +141,9 @@ def files_of(root: str, seller_id: str) -> Iterator[PersonalFile]:
     for url in store.entries(folder_of(root, seller_id)):
         if named := NAME.fullmatch(_name(url)):
             due_utc = datetime.strptime(named[3], DUE).replace(tzinfo=UTC)
-            yield PersonalFile(url, int(named[1]), int(named[2]), due_utc)
+            yield PersonalFile(url, root, int(named[1]), int(named[2]), due_utc)
         else:
-            yield PersonalFile(url)
+            yield PersonalFile(url, root)
 
 
 def delete_files(urls: Iterable[str]) -> int:

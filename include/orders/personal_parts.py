@@ -7,10 +7,11 @@ page itself lands without anything personal, whoever's it is; see `personal_data
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from include.orders.personal_due import Term
 from include.orders.records import Order
 from include.sellers.registry import Seller
 from include.settings import Settings
@@ -31,6 +32,13 @@ class PersonalPart(msgspec.Struct, rename="camel", omit_defaults=True):
         return bool(self.buyer or self.recipient or self.tax_registrations)
 
 
+class LandedPart(NamedTuple):
+    """A part on its way to the tables, with how long it may stay: whoever deletes it knows its order no more."""
+
+    part: PersonalPart
+    term: Term
+
+
 class _Page(msgspec.Struct):
     orders: list[msgspec.Raw]
 
@@ -45,7 +53,7 @@ _page = msgspec.json.Decoder(_Page)
 _order = msgspec.json.Decoder(Order)
 # No number here is an amount; one that is too large for a float is too large for PostgreSQL, and refused in time.
 _told = msgspec.json.Decoder(_Told)
-_parts = msgspec.json.Decoder(dict[str, PersonalPart])
+_parts = msgspec.json.Decoder(dict[str, LandedPart])
 _write = msgspec.json.Encoder().encode
 
 
@@ -70,11 +78,11 @@ def personal_parts(body: bytes) -> Iterator[tuple[Order, PersonalPart]]:
             yield order, part
 
 
-def write_parts(parts: Mapping[str, PersonalPart]) -> bytes:
+def write_parts(parts: Mapping[str, LandedPart]) -> bytes:
     """Write parts by order id, as `read_parts` reads them."""
     return _write(parts)
 
 
-def read_parts(body: bytes) -> dict[str, PersonalPart]:
+def read_parts(body: bytes) -> dict[str, LandedPart]:
     """Read what `write_parts` wrote."""
     return _parts.decode(body)

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from include.orders.personal_due import Term
 from include.orders.personal_parts import PersonalPart
 from include.orders.records import Order
 
@@ -86,18 +87,6 @@ class RecipientRow(NamedTuple):
     delivery_preference: str | None
     last_updated_utc: datetime
     extracted_utc: datetime
-    delivered_utc: datetime | None
-    delete_after_utc: datetime
-
-
-class Term(NamedTuple):
-    """How long an order's rows stay.
-
-    Attributes:
-        delivered_utc: As `personal_due.delivered_utc` says.
-        delete_after_utc: As `personal_due.delete_after_utc` says.
-    """
-
     delivered_utc: datetime | None
     delete_after_utc: datetime
 

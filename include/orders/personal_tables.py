@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,8 @@ from typing import Final, cast
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 
-from include.orders.personal_rows import BuyerRow, RecipientRow, Term
+from include.orders.personal_due import Term
+from include.orders.personal_rows import BuyerRow, RecipientRow
 from include.orders.records import Order
 from include.warehouse.connection import Connection
 
@@ -27,14 +28,14 @@ class Forgotten:
 
     Attributes:
         placed_until_utc: Orders placed up to here; None for no such bound.
-        order_ids: Single orders.
+        order_ids: Single orders: forgotten by hand, or delivered and due before.
     """
 
     placed_until_utc: datetime | None
     order_ids: frozenset[str]
 
     def covers(self, order: Order) -> bool:
-        """Tell whether an order's personal data were forgotten."""
+        """Tell whether an order's personal data were forgotten, or had their time."""
         bound = self.placed_until_utc
         return order.order_id in self.order_ids or (bound is not None and order.created_time <= bound)
 
@@ -55,15 +56,42 @@ def personal_data_lock(connection: Connection, seller_id: str) -> Iterator[None]
             connection.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (key,))
 
 
-def read_forgotten(connection: Connection, seller_id: str) -> Forgotten:
-    """Return what must not come back; to be read under the lock."""
+def read_forgotten(connection: Connection, seller_id: str, order_ids: Iterable[str]) -> Forgotten:
+    """Return what of some orders must not come back; to be read under the lock."""
     rows = connection.execute(
-        "SELECT order_id, max(deleted_utc) FROM ops.personal_data_deletion WHERE seller_id = %s AND reason = 'forget'"
-        " GROUP BY order_id",
-        (seller_id,),
+        "SELECT order_id, max(deleted_utc) FROM ops.personal_data_deletion WHERE seller_id = %(seller)s"
+        " AND reason = 'forget' AND (order_id IS NULL OR order_id = ANY(%(orders)s)) GROUP BY order_id"
+        " UNION ALL SELECT order_id, expired_utc FROM ops.personal_data_expired WHERE seller_id = %(seller)s"
+        " AND order_id = ANY(%(orders)s)",
+        {"seller": seller_id, "orders": list(order_ids)},
     ).fetchall()
     marks = dict(cast("list[tuple[str | None, datetime]]", rows))
     return Forgotten(marks.get(None), frozenset(order_id for order_id in marks if order_id))
+
+
+def note_expired(connection: Connection, seller_id: str, order_ids: Iterable[str]) -> None:
+    """Note delivered orders whose personal data had their time, so that no later change brings them back."""
+    connection.execute(
+        "INSERT INTO ops.personal_data_expired (seller_id, order_id) SELECT %s, unnest(%s::text[])"
+        " ON CONFLICT DO NOTHING",
+        (seller_id, list(order_ids)),
+    )
+
+
+def note_expired_rows(connection: Connection, seller_id: str, due_utc: datetime) -> None:
+    """Note the delivered ones of a seller's rows that are due by an instant, which are about to be deleted.
+
+    One that is not delivered may be promised for later, and its buyer is then needed again.
+    """
+    for table in TABLES:
+        connection.execute(
+            sql.SQL(
+                "INSERT INTO ops.personal_data_expired (seller_id, order_id) SELECT seller_id, order_id"
+                " FROM amazon_pii.{} WHERE seller_id = %s AND delete_after_utc <= %s AND delivered_utc IS NOT NULL"
+                " ON CONFLICT DO NOTHING"
+            ).format(sql.Identifier(table)),
+            (seller_id, due_utc),
+        )
 
 
 def has_rows(connection: Connection, seller_id: str) -> bool:

@@ -21,6 +21,7 @@ TABLES: Final = (
     "ops.report",
     "ops.order_to_fetch",
     "ops.catch_up",
+    "ops.personal_data_expired",
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ BLOCKS = re.compile(r"```sql\n(.*?)```", re.DOTALL)
 
 def _statements(text: str) -> list[str]:
     blocks = "\n".join(re.sub(r"^--.*$", "", block, flags=re.MULTILINE) for block in BLOCKS.findall(text))
-    inline = [found for found in re.findall(r"`([^`\n]+)`", text) if re.match(r"(SELECT|UPDATE ops)\b.*\bops\.", found)]
+    ours = r"(SELECT\b.*|UPDATE )\b(ops|amazon_pii)\."
+    inline = [found for found in re.findall(r"`([^`\n]+)`", text) if re.match(ours, found)]
     return [one.strip() for one in [*blocks.split(";"), *(found.rstrip(";") for found in inline)] if one.strip()]
 
 
@@ -24,6 +26,21 @@ def test_every_statement_of_the_runbook_is_one_that_the_warehouse_takes(project_
     for statement in statements:
         with warehouse.transaction(force_rollback=True):
             warehouse.execute(statement)
+
+
+def test_fewer_days_for_personal_data_reach_the_rows_that_are_there(project_root: Path, warehouse: Connection):
+    tables = ("buyers", "recipients")
+    for table in tables:
+        warehouse.execute(
+            f"INSERT INTO amazon_pii.{table} (seller_id, order_id, last_updated_utc, extracted_utc, delete_after_utc)"
+            " VALUES ('acme', 'A', now(), now(), '2026-11-30T00:00:00Z')"
+        )
+    for statement in _statements((project_root / "docs" / "runbook.md").read_text()):
+        if statement.startswith("UPDATE amazon_pii"):
+            warehouse.execute(statement)
+    for table in tables:
+        (due_utc,) = warehouse.execute(f"SELECT delete_after_utc FROM amazon_pii.{table}").fetchone()
+        assert due_utc == datetime(2026, 11, 20, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("kind", ["counter", "gauge"])

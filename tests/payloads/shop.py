@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from include.clock import Now, format_utc
 from include.errors import ContractError
@@ -25,6 +26,9 @@ class Shop:
         now: Amazon's clock.
         page_size: Orders a page.
         bound_lag: How far the bound that a reply names lies before the one that was sent.
+
+    Attributes:
+        fields: What each order has besides.
     """
 
     def __init__(self, now: Now, *, page_size: int = 2, bound_lag: timedelta = timedelta(0)) -> None:
@@ -34,6 +38,7 @@ class Shop:
         self.updated: dict[str, datetime] = {}
         self.indexed: dict[str, datetime] = {}
         self.asked: list[dict[str, str]] = []
+        self.fields: dict[str, Any] = {}
         self.before_answer: Callable[[], None] = lambda: None
 
     def change(self, number: int, *, at_utc: datetime | None = None, late: timedelta = timedelta(0)) -> None:
@@ -70,7 +75,9 @@ class Shop:
         )
         page, rest = found[: self.page_size], found[self.page_size :]
         token = f"{page[-1][0].isoformat()} {page[-1][1]} {self.now().isoformat()}" if rest else None
-        orders = [an_order(name, updated=utc.isoformat(), amount=self.amount(name, utc)) for utc, name in page]
+        orders = [
+            an_order(name, updated=utc.isoformat(), amount=self.amount(name, utc), **self.fields) for utc, name in page
+        ]
         return Reply(a_page(*orders, next_token=token, last_updated_before=format_utc(end)), "request-1")
 
     def _read_token(self, token: str | None) -> tuple[datetime, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from cryptography.fernet import Fernet
 
 from include.errors import OperatorActionError, SettingsError
 from include.local_stack.backup import SCRIPT, back_up, restore
@@ -29,6 +31,7 @@ from include.settings import Settings, StackSettings
 from include.warehouse.connection import connect
 from include.warehouse.migrate import migrate
 from tests.payloads.clocks import HandClock
+from tests.payloads.people import personal_fields
 from tests.payloads.sellers import acme
 from tests.payloads.shop import Shop
 
@@ -47,6 +50,7 @@ class House:
         self.clock = HandClock()
         self.shop = Shop(self.clock, page_size=10)
         self.seller = acme(date(2026, 10, 1))
+        self.product = Settings(raw_url=f"file://{settings.run_dir / 'raw'}")
 
     def server(self) -> PostgresServer:
         return PostgresServer(
@@ -71,21 +75,21 @@ class House:
                 metadata.execute("CREATE TABLE connection (conn_id text PRIMARY KEY, password text)")
                 metadata.execute("INSERT INTO connection VALUES ('amazon_seller_acme', 'gAAAA of the first year')")
 
-    def night(self, orders: range, *, changed: range = range(0)) -> None:
-        """A day on which orders are placed and changed, then the seller's run."""
+    def night(self, orders: range, *, changed: range = range(0), load: bool = True) -> None:
+        """A day on which orders are placed and changed, then the seller's run, or only its extraction."""
         self.clock.advance(hours=24)
         for number in [*orders, *changed]:
             self.shop.change(number, at_utc=self.clock() - timedelta(hours=12, seconds=-number))
-        product = Settings(raw_url=f"file://{self.settings.run_dir / 'raw'}")
         with self.server() as server, connect(self.dsn(server)) as warehouse:
             extract_orders(
                 self.seller,
                 client=self.shop,  # type: ignore[arg-type]
                 connection=warehouse,
-                settings=product,
+                settings=self.product,
                 now=self.clock,
             )
-            load_orders(warehouse, "acme", seller=self.seller, settings=product, now=self.clock)
+            if load:
+                load_orders(warehouse, "acme", seller=self.seller, settings=self.product, now=self.clock)
 
     def tables(self) -> Tables:
         """Every row of every table of both databases."""
@@ -167,6 +171,30 @@ def test_a_backup_moves_to_another_machine_where_nothing_is_yet(house: House, tm
     restore(there.settings, tmp_path / "backup")
     assert there.tables() == house.tables()
     assert there.pages() == house.pages()
+
+
+def test_a_backup_without_personal_data_names_nobody_and_loads_go_on_after_it(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    house.seller = dataclasses.replace(house.seller, personal_data=True)
+    house.product = dataclasses.replace(house.product, personal_data_keys=(Fernet.generate_key().decode(),))
+    house.shop.fields = personal_fields()
+    house.night(range(12))
+    house.night(range(12, 20), load=False)
+    assert len(house.tables()["warehouse amazon_pii.buyers"]) == 12
+    pages = house.pages()
+    assert any(name.startswith("personal/") for name in pages)
+    monkeypatch.setenv("WITHOUT_PERSONAL_DATA", "yes")
+    back_up(house.settings, tmp_path / "backup")
+    restore(house.settings, tmp_path / "backup")
+    assert house.pages() == {name: body for name, body in pages.items() if not name.startswith("personal/")}
+    tables = house.tables()
+    assert tables["warehouse amazon_pii.buyers"] == tables["warehouse amazon_pii.recipients"] == []
+    assert len(tables["warehouse amazon.orders"]) == 12
+    house.night(range(20, 25))
+    _assert_as_at_amazon(house)
+    # Only what was asked for after the backup has names.
+    assert len(house.tables()["warehouse amazon_pii.buyers"]) == 5
 
 
 def test_a_backup_is_whole_or_not_there_and_writes_over_none(house: House, tmp_path: Path):

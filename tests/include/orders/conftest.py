@@ -23,6 +23,8 @@ from include.spapi.client import SellingPartnerClient
 from include.spapi.quota import Quota, UncountedQuota
 from include.warehouse.connection import Connection
 from tests.payloads.clocks import HandClock
+from tests.payloads.people import WORDS
+from tests.payloads.personal_house import KEY, Amazon, House
 from tests.payloads.sellers import acme
 
 Land = Callable[..., windows.Window]
@@ -154,3 +156,22 @@ def open_client(amazon: RunningFake, amazon_settings: Settings, seller: Seller, 
         )
 
     return make
+
+
+@pytest.fixture
+def house(
+    warehouse: Connection,
+    warehouse_dsn: str,
+    seller: Seller,
+    settings: Settings,
+    clock: HandClock,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> Iterator[House]:
+    """The seller with `personal_data: yes`, and an Amazon that gives the pages it is given."""
+    caplog.set_level("DEBUG")
+    wanting = dataclasses.replace(seller, personal_data=True)
+    keyed = dataclasses.replace(settings, personal_data_keys=(KEY,))
+    yield House(warehouse, wanting, keyed, clock, Amazon(), warehouse_dsn, tmp_path)
+    # Whatever a test is about: nothing of a person is ever in a log.
+    assert not [word for word in WORDS if word in caplog.text]

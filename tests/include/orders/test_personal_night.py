@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import gzip
-import json
-import threading
-from collections.abc import Callable, Iterator
+import re
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -19,130 +15,17 @@ from upath import UPath
 
 from include.errors import ContractError, SettingsError, TransientError
 from include.orders.details import fetch_details
-from include.orders.extract import extract_orders
-from include.orders.forgetting import forget_order, forget_seller, purge_due, purge_ended
-from include.orders.load import load_orders
-from include.orders.personal_tables import personal_data_lock
+from include.orders.forgetting import forget_order, forget_seller, purge_ended
+from include.orders.personal_due import Term
+from include.orders.personal_parts import LandedPart, PersonalPart, write_parts
 from include.orders.reload import reload_orders
-from include.sellers.registry import Seller
-from include.settings import Settings
-from include.spapi.client import Reply
-from include.spapi.operations import GET_ORDER
-from include.warehouse.connection import Connection, connect
+from include.warehouse.connection import connect
 from tests.payloads.aws import Aws
-from tests.payloads.clocks import HandClock
 from tests.payloads.orders import a_page, an_order
-from tests.payloads.people import PLANTED, WORDS, an_order_of_a_person
-from tests.payloads.search import files, found, rows
-from tests.payloads.shop import Shop
+from tests.payloads.people import PLANTED, an_order_of_a_person
+from tests.payloads.personal_house import DUE, KEY, A, Amazon, B, House, a_corrected_order, opened, until
 
-KEY = Fernet.generate_key().decode()
-# DELIVER_BY of the planted order, see `an_order`.
-DUE = datetime(2026, 11, 8, 21, 59, 59, tzinfo=UTC)
-A, B = "303-0000001-0000001", "303-0000002-0000002"
-
-
-class Amazon:
-    """Answers with the pages it is given, whatever it is asked, and remembers that."""
-
-    quota_left = Shop.quota_left
-    seconds_per_call = Shop.seconds_per_call
-    post = Shop.post
-
-    def __init__(self) -> None:
-        self.pages: list[bytes] = []
-        self.asked: list[dict[str, str]] = []
-        self.before_answer: Callable[[], None] = lambda: None
-
-    def get(self, operation: object, query: dict[str, str], **__: object) -> Reply:
-        self.asked.append(dict(query))
-        self.before_answer()
-        if operation is GET_ORDER:
-            return Reply(json.dumps({"order": an_order_of_a_person(A)}).encode(), "request-1")
-        return Reply(self.pages.pop(0) if self.pages else a_page(), "request-1")
-
-
-@pytest.fixture
-def seller(seller: Seller) -> Seller:
-    return dataclasses.replace(seller, personal_data=True)
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return dataclasses.replace(settings, personal_data_keys=(KEY,))
-
-
-@pytest.fixture
-def amazon() -> Amazon:
-    return Amazon()
-
-
-@dataclasses.dataclass
-class House:
-    """A seller's night and all that it leaves behind."""
-
-    warehouse: Connection
-    seller: Seller
-    settings: Settings
-    clock: HandClock
-    amazon: Amazon
-    dsn: str
-    folder: Path
-
-    def extract(self, *pages: bytes) -> None:
-        self.clock.advance(hours=1)
-        self.amazon.pages += pages
-        extract_orders(
-            self.seller,
-            client=self.amazon,  # type: ignore[arg-type]
-            connection=self.warehouse,
-            settings=self.settings,
-            now=self.clock,
-        )
-
-    def load(self) -> None:
-        load_orders(self.warehouse, "acme", seller=self.seller, settings=self.settings, now=self.clock)
-
-    def night(self, *orders: dict[str, Any]) -> None:
-        self.extract(a_page(*orders))
-        self.load()
-
-    def purge(self) -> dict[str, int]:
-        wanted = {"acme"} if self.seller.personal_data else set()
-        done = purge_due(self.warehouse, self.settings, wanted, now=self.clock)
-        return {name: sum(getattr(one, name) for one in done) for name in ("buyers", "recipients", "files")}
-
-    def personal_files(self) -> list[Path]:
-        return [path for path in (self.folder / "raw" / "personal").rglob("*") if path.is_file()]
-
-    def places(self) -> set[str]:
-        """Every table and file in which anything planted can be read."""
-        everything = [*rows(self.dsn), *files(self.folder)]
-        return {place.rpartition(": ")[0] for place in found(everything, WORDS)}
-
-    def table(self, name: str, columns: str = "*") -> list[tuple[Any, ...]]:
-        return self.warehouse.execute(f"SELECT {columns} FROM amazon_pii.{name} ORDER BY order_id").fetchall()
-
-
-@pytest.fixture
-def house(
-    warehouse: Connection,
-    warehouse_dsn: str,
-    seller: Seller,
-    settings: Settings,
-    clock: HandClock,
-    amazon: Amazon,
-    tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
-) -> Iterator[House]:
-    caplog.set_level("DEBUG")
-    yield House(warehouse, seller, settings, clock, amazon, warehouse_dsn, tmp_path)
-    # Whatever a test is about: nothing of a person is ever in a log.
-    assert not [word for word in WORDS if word in caplog.text]
-
-
-def a_corrected_order(order_id: str = A, **changes: Any) -> dict[str, Any]:
-    return an_order_of_a_person(order_id, **{"updated": "2026-10-20T08:00:00Z", **changes})
+OF_A_AND_B = write_parts({order_id: LandedPart(PersonalPart(), Term(None, DUE)) for order_id in (A, B)})
 
 
 def test_between_landing_and_load_what_is_planted_can_be_read_nowhere(house: House) -> None:
@@ -150,11 +33,7 @@ def test_between_landing_and_load_what_is_planted_can_be_read_nowhere(house: Hou
     assert house.places() == set()
     (file,) = house.personal_files()
     assert file.name.endswith("-0001-20261108T215959Z.fernet")
-    assert PLANTED["name"] in _opened(file)
-
-
-def _opened(file: Path) -> str:
-    return gzip.decompress(Fernet(KEY).decrypt(file.read_bytes())).decode()
+    assert PLANTED["name"] in opened(file)
 
 
 def test_after_the_load_they_are_in_their_tables_and_nowhere_else_and_the_file_is_gone(house: House) -> None:
@@ -195,8 +74,11 @@ def test_a_key_that_was_replaced_still_opens_what_waits_while_it_stands_behind_t
     house.extract(a_page(an_order_of_a_person()))
     new = Fernet.generate_key().decode()
     house.settings = dataclasses.replace(house.settings, personal_data_keys=(new,))
-    with pytest.raises(SettingsError, match=r"Append the key.*make forget SELLER=acme"):
+    with pytest.raises(SettingsError, match=r"Append the key.*or delete that file.*from_utc") as refused:
         house.load()
+    (file,) = house.personal_files()
+    assert f"does not open file://{file}." in str(refused.value)
+    assert "forget" not in str(refused.value)
     assert house.warehouse.execute("SELECT count(*) FROM amazon.orders").fetchone() == (0,)
     house.settings = dataclasses.replace(house.settings, personal_data_keys=(new, KEY))
     house.load()
@@ -204,6 +86,21 @@ def test_a_key_that_was_replaced_still_opens_what_waits_while_it_stands_behind_t
     house.extract(a_page(a_corrected_order()))
     (file,) = house.personal_files()
     assert Fernet(new).decrypt(file.read_bytes())
+
+
+def test_a_file_that_nobody_can_open_is_deleted_by_hand_and_its_orders_asked_for_again_bring_names(
+    house: House,
+) -> None:
+    house.extract(a_page(an_order_of_a_person()))
+    house.settings = dataclasses.replace(house.settings, personal_data_keys=(Fernet.generate_key().decode(),))
+    with pytest.raises(SettingsError, match="delete that file"):
+        house.load()
+    house.personal_files()[0].unlink()
+    house.load()
+    assert house.warehouse.execute("SELECT count(*) FROM amazon.orders").fetchone() == (1,)
+    assert house.places() == set()
+    house.night(an_order_of_a_person())
+    assert len(house.table("buyers")) == 1
 
 
 def test_newer_or_equal_wins_and_a_state_that_names_nobody_leaves_what_is_known(house: House) -> None:
@@ -226,6 +123,38 @@ def test_a_delivery_moves_the_day_forward_and_no_later_change_moves_it_back(hous
     house.night(an_order_of_a_person(updated="2026-10-08T08:00:00Z", packages=delivered))
     assert house.table("buyers", "delivered_utc, delete_after_utc") == expected
     assert house.table("recipients", "delivered_utc, delete_after_utc") == expected
+
+
+def test_what_the_purge_took_after_a_delivery_no_later_change_brings_back(house: House) -> None:
+    house.night(an_order_of_a_person(A), an_order_of_a_person(B, fulfillment={"deliverByWindow": until("2026-10-06")}))
+    delivered = [{"packageReferenceId": "1", "packageStatus": {"status": "DELIVERED"}}]
+    house.night(an_order(A, updated="2026-10-06T08:00:00Z", packages=delivered))
+    house.clock.instant = datetime(2026, 11, 5, 0, 40, tzinfo=UTC)
+    assert house.purge()["buyers"] == 2
+    refunded = an_order_of_a_person(A, updated="2026-11-05T08:00:00Z", packages=delivered)
+    # What was never delivered and is promised anew is needed again.
+    promised = an_order_of_a_person(
+        B, updated="2026-11-05T08:00:00Z", fulfillment={"deliverByWindow": until("2026-12-01")}
+    )
+    house.extract(a_page(refunded, promised))
+    (file,) = house.personal_files()
+    assert A not in opened(file)
+    house.load()
+    assert house.table("buyers", "order_id") == [(B,)]
+
+
+@pytest.mark.parametrize("waits", [False, True], ids=["at its landing", "at its load"])
+def test_what_came_too_late_after_its_delivery_no_later_change_brings_back(house: House, waits: bool) -> None:
+    delivered = [{"packageReferenceId": "1", "packageStatus": {"status": "DELIVERED"}}]
+    late = {"fulfillment": {"deliverByWindow": until("2026-12-24")}, "packages": delivered}
+    due_utc = datetime(2026, 11, 5, 8, tzinfo=UTC)
+    house.clock.instant = due_utc - timedelta(hours=26 if waits else 24)
+    house.extract(a_page(an_order_of_a_person(A, updated="2026-10-06T08:00:00Z", **late)))
+    assert len(house.personal_files()) == waits
+    house.clock.instant = due_utc - timedelta(hours=23)
+    house.load()
+    house.night(an_order_of_a_person(A, updated="2026-11-04T10:00:00Z", **late))
+    assert house.places() == set()
 
 
 def test_the_term_moves_also_once_they_are_not_wanted_any_more(house: House) -> None:
@@ -265,7 +194,7 @@ def test_an_order_that_is_due_already_is_neither_landed_nor_loaded(house: House)
 
 
 def test_the_purge_takes_what_is_due_before_the_next_night_and_writes_a_protocol(house: House) -> None:
-    house.night(an_order_of_a_person(A), an_order_of_a_person(B, fulfillment={"deliverByWindow": _until("2026-12-01")}))
+    house.night(an_order_of_a_person(A), an_order_of_a_person(B, fulfillment={"deliverByWindow": until("2026-12-01")}))
     house.clock.instant = DUE - timedelta(hours=24, seconds=1)
     assert house.purge() == {"buyers": 0, "recipients": 0, "files": 0}
     house.clock.advance(seconds=1)
@@ -280,22 +209,6 @@ def test_the_purge_takes_what_is_due_before_the_next_night_and_writes_a_protocol
         " ORDER BY deletion_no"
     ).fetchall()
     assert protocol == [("acme", "due", "personal_data_purge", 1, 1, 0)] * 2
-
-
-def _until(day: str) -> dict[str, str]:
-    return {"latestDateTime": f"{day}T00:00:00Z"}
-
-
-def test_a_file_whose_load_does_not_come_is_deleted_when_its_first_order_is_due_and_the_page_loads_all_the_same(
-    house: House,
-) -> None:
-    later = an_order_of_a_person(B, fulfillment={"deliverByWindow": _until("2026-12-01")})
-    house.extract(a_page(later, an_order_of_a_person(A)))
-    house.clock.instant = DUE - timedelta(hours=24)
-    assert house.purge()["files"] == 1
-    house.load()
-    assert house.warehouse.execute("SELECT count(*) FROM amazon.orders").fetchone() == (2,)
-    assert house.places() == set()
 
 
 def test_what_a_killed_process_left_half_written_or_undeleted_is_taken_by_the_purge(house: House) -> None:
@@ -392,7 +305,7 @@ def test_a_forgotten_order_leaves_the_others_and_never_comes_back(house: House) 
     done = forget_order(house.warehouse, "acme", A, house.settings, requested_by="anna", now=house.clock)
     assert (done.buyers, done.recipients, done.files) == (1, 1, 1)
     (file,) = house.personal_files()
-    assert A not in _opened(file)
+    assert A not in opened(file)
     house.load()
     house.night(a_corrected_order(A, updated="2026-10-21T08:00:00Z"))
     assert house.table("buyers", "order_id, name") == [(B, "B, corrected")]
@@ -400,11 +313,45 @@ def test_a_forgotten_order_leaves_the_others_and_never_comes_back(house: House) 
     assert house.warehouse.execute(protocol).fetchall() == [(A, "forget", "anna")]
 
 
-def test_an_order_is_forgotten_without_the_key_too_with_the_whole_file(house: House) -> None:
-    house.extract(a_page(an_order_of_a_person(A), an_order_of_a_person(B)))
+def test_without_a_key_an_order_is_not_forgotten_while_files_wait_and_nothing_is_deleted(house: House) -> None:
+    house.night(an_order_of_a_person(A), an_order_of_a_person(B))
+    house.extract(a_page(a_corrected_order(A), a_corrected_order(B)))
     keyless = dataclasses.replace(house.settings, personal_data_keys=())
-    assert forget_order(house.warehouse, "acme", A, keyless, requested_by="anna", now=house.clock).files == 1
-    assert house.personal_files() == []
+    with pytest.raises(SettingsError, match=r"PERSONAL_DATA_KEY is not set here; nothing was deleted.*any new key"):
+        forget_order(house.warehouse, "acme", A, keyless, requested_by="anna", now=house.clock)
+    assert (len(house.personal_files()), len(house.table("buyers"))) == (1, 2)
+    house.load()
+    done = forget_order(house.warehouse, "acme", A, keyless, requested_by="anna", now=house.clock)
+    assert (done.buyers, done.files) == (1, 0)
+
+
+def test_a_file_that_no_key_opens_is_deleted_whole_and_counted_apart(house: House) -> None:
+    house.extract(a_page(an_order_of_a_person(A), an_order_of_a_person(B)))
+    (lost,) = house.personal_files()
+    new = Fernet.generate_key().decode()
+    lost.with_name(lost.name.replace("-0001-", "-0002-")).write_bytes(Fernet(new).encrypt(gzip.compress(OF_A_AND_B)))
+    house.settings = dataclasses.replace(house.settings, personal_data_keys=(new,))
+    done = forget_order(house.warehouse, "acme", A, house.settings, requested_by="anna", now=house.clock)
+    assert str(done) == "0 buyers, 0 recipients, 2 encrypted files (1 deleted whole, 1 written anew)"
+    (left,) = house.personal_files()
+    assert "-0002-" in left.name
+
+
+def test_a_file_that_the_store_does_not_let_us_read_is_not_deleted_for_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    house.extract(a_page(an_order_of_a_person(A), an_order_of_a_person(B)))
+    with monkeypatch.context() as patched:
+        patched.setattr(UPath(house.settings.raw_url).fs, "cat_file", refuse)
+        with pytest.raises(SettingsError, match="Permission denied"):
+            forget_order(house.warehouse, "acme", A, house.settings, requested_by="anna", now=house.clock)
+    assert len(house.personal_files()) == 1
+    # The mark counts all the same.
+    house.load()
+    assert house.table("buyers", "order_id") == [(B,)]
 
 
 def test_forgetting_twice_is_harmless(house: House) -> None:
@@ -426,35 +373,6 @@ def test_what_is_forgotten_while_a_page_is_on_its_way_does_not_land_with_it(hous
     assert house.personal_files() == []
     house.load()
     assert house.places() == set()
-
-
-def test_forgetting_waits_for_a_load_at_work_and_nothing_of_it_stays(house: House) -> None:
-    house.extract(a_page(an_order_of_a_person()))
-    done: list[int] = []
-
-    def forget() -> None:
-        with connect(house.dsn) as operator:
-            gone = forget_seller(
-                operator, "acme", house.settings, reason="forget", requested_by="anna", now=house.clock
-            )
-            done.append(gone.buyers)
-
-    with personal_data_lock(house.warehouse, "acme"):
-        operator = threading.Thread(target=forget)
-        operator.start()
-        _until_somebody_waits(house.warehouse)
-        # The load holds the same lock, and comes to its end before anything is forgotten.
-        house.load()
-        assert done == []
-    operator.join(timeout=30)
-    assert done == [1]
-    assert house.places() == set()
-
-
-def _until_somebody_waits(connection: Connection) -> None:
-    # Bounded by the test's own time limit.
-    while not connection.execute("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted").fetchone():
-        pass
 
 
 def test_the_analyst_cannot_read_them_and_the_reader_of_personal_data_reads_and_does_nothing_else(
@@ -486,6 +404,19 @@ def test_a_store_that_refuses_is_told_without_a_word_of_what_lies_there(
     house.load()
     assert house.places() == set()
     assert len(house.personal_files()) == 1
+
+
+def test_a_store_that_refuses_after_a_load_is_logged_in_its_words(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    house.extract(a_page(an_order_of_a_person()))
+    monkeypatch.setattr(UPath(house.settings.raw_url).fs, "rm_file", refuse)
+    house.load()
+    assert len(house.table("buyers")) == 1
+    assert re.search(r"stay until the purge: .*\.fernet could not be deleted: Permission denied", caplog.text)
 
 
 def test_a_store_that_is_away_keeps_no_row_from_the_purge(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,15 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from include.orders.personal_data import remove_personal_data
-from include.orders.personal_parts import PersonalPart, included_data, personal_parts, read_parts, write_parts
+from include.orders.personal_due import term_of
+from include.orders.personal_parts import (
+    LandedPart,
+    PersonalPart,
+    included_data,
+    personal_parts,
+    read_parts,
+    write_parts,
+)
 from include.sellers.registry import Seller
 from include.settings import Settings
 from tests.payloads.orders import a_page, an_item, an_order
@@ -26,7 +34,11 @@ def read(page: bytes) -> Any:
 
 
 def parts_of(page: bytes) -> dict[str, PersonalPart]:
-    return read_parts(write_parts({order.order_id: part for order, part in personal_parts(page)}))
+    return {order_id: landed.part for order_id, landed in read_parts(written(page)).items()}
+
+
+def written(page: bytes) -> bytes:
+    return write_parts({order.order_id: LandedPart(part, term_of(order, 30)) for order, part in personal_parts(page)})
 
 
 def merged(page: bytes, parts: dict[str, PersonalPart]) -> Any:
@@ -60,9 +72,9 @@ def test_page_and_parts_together_are_what_amazon_sent_and_the_page_alone_names_n
 
 
 def test_a_part_holds_nothing_that_has_no_place_in_the_tables() -> None:
-    written = write_parts({order.order_id: part for order, part in personal_parts(a_page(an_order_of_a_person()))})
+    landed = written(a_page(an_order_of_a_person())).decode()
     gone = {"gift message", "customization", "payment"}
-    assert {place for place, word in PLANTED.items() if word not in written.decode()} == gone
+    assert {place for place, word in PLANTED.items() if word not in landed} == gone
 
 
 @pytest.mark.parametrize(

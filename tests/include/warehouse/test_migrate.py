@@ -63,6 +63,7 @@ def test_an_empty_database_gets_every_table_and_view(empty_dsn: str) -> None:
             "ops.order_to_fetch",
             "ops.outbox",
             "ops.personal_data_deletion",
+            "ops.personal_data_expired",
             "ops.quota_bucket",
             "ops.rejected_order",
             "ops.report",

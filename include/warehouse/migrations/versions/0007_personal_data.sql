@@ -109,8 +109,20 @@ COMMENT ON COLUMN ops.personal_data_deletion.requested_by IS
     'Who asked: a login or the number of a ticket, never a buyer''s name; personal_data_purge for the nightly ones.';
 COMMENT ON COLUMN ops.personal_data_deletion.buyers IS 'Rows of amazon_pii.buyers.';
 COMMENT ON COLUMN ops.personal_data_deletion.recipients IS 'Rows of amazon_pii.recipients.';
-COMMENT ON COLUMN ops.personal_data_deletion.files IS 'Encrypted files of pages that waited for their load.';
+COMMENT ON COLUMN ops.personal_data_deletion.files IS 'Encrypted files of pages that waited for their load, deleted or written anew.';
 COMMENT ON COLUMN ops.personal_data_deletion.deleted_utc IS 'When.';
+
+CREATE TABLE ops.personal_data_expired (
+    seller_id text NOT NULL,
+    order_id text NOT NULL,
+    expired_utc timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (seller_id, order_id)
+);
+COMMENT ON TABLE ops.personal_data_expired IS
+    'Delivered orders whose personal data have had their 30 days: no later change of the order (a refund, a return) brings them back.';
+COMMENT ON COLUMN ops.personal_data_expired.seller_id IS 'Whose order.';
+COMMENT ON COLUMN ops.personal_data_expired.order_id IS 'Amazon''s order id, as in amazon.orders.';
+COMMENT ON COLUMN ops.personal_data_expired.expired_utc IS 'When they were deleted, or came too late to be kept.';
 
 -- A server where the login may not create roles has the role from its administrator, or nobody reads but the owner.
 DO $$ BEGIN
