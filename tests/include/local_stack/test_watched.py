@@ -33,6 +33,7 @@ from include.local_stack.run_folder import claim
 from include.local_stack.runs import FINISHED, paused_sellers
 from include.local_stack.stack import Stack, running_stack
 from include.local_stack.waiting import wait_until
+from include.notifications.lookout import SECRET_LIFE
 from include.sellers.registry import Seller, load_sellers
 from include.settings import PROJECT_ROOT, load_settings
 from include.warehouse.connection import connect
@@ -159,7 +160,12 @@ def test_every_gauge_of_the_watch_arrives_with_the_seller_and_health_is_well(
     _arrives(lambda: gauges.get(("airflow.seller_orders.open_incidents", "acme")), 1.0)
     assert gauges["airflow.seller_orders.days_to_expiry", "acme"] == pytest.approx(100, abs=0.1)
     assert gauges["airflow.seller_orders.data_age_s", "acme"] == pytest.approx(TEN_DAYS_S, abs=600)
-    assert gauges["airflow.seller_orders.open_incidents_of_all", ""] == 0
+    of_all = "airflow.seller_orders.open_incidents_of_all", ""
+    secret = "airflow.seller_orders.client_secret_days_to_expiry", ""
+    _arrives(lambda: {of_all, secret} <= gauges.keys(), True)
+    assert gauges[of_all] == 0
+    # The stack's application was made today.
+    assert gauges[secret] == pytest.approx(SECRET_LIFE / timedelta(days=1), abs=1.1)
     health = requests.get(f"{stack.ui_url}/seller-orders/health", timeout=30)
     assert (health.status_code, health.json()["status"], health.json()["migrations"]) == (200, "ok", "current")
 
