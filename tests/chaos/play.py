@@ -169,9 +169,10 @@ class Play:
     def _night(self, night: int) -> None:
         self.scheduler.night = night
         if night > NIGHTS:
-            # Nothing new goes wrong from here on, and what was asked of Amazon is over.
+            # Nothing new goes wrong from here on, and what was asked of Amazon and of the store is over.
             self._armed.clear()
             self.amazon.clear_faults()
+            self.stage.store.calm()
             self.amazon.set_clock(None)
             self.stage.house.postgres.start()
             self.stage.stop_mail_server()

@@ -40,6 +40,9 @@ class Store(Protocol):
     def fail(self, how: str, times: int) -> None:
         """Refuse the next requests."""
 
+    def calm(self) -> None:
+        """Refuse nothing any more."""
+
 
 class FileStore:
     """A folder; a full disk is a limit on its files, set in the process that meets it."""
@@ -61,6 +64,9 @@ class FileStore:
 
     def fail(self, how: str, times: int) -> None:
         """A folder has no requests to refuse."""
+
+    def calm(self) -> None:
+        """Nor did it."""
 
 
 class ObjectStore:
@@ -127,8 +133,7 @@ class ObjectStore:
         self._client().create_bucket(Bucket=BUCKET)
 
     def pages(self) -> Iterator[tuple[str, str]]:
-        """Address and text of everything that lies there; who looks is refused nothing, what was still due is over."""
-        self._refusals.clear()
+        """Address and text of everything that lies there."""
         client = self._client()
         for page in client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET):
             for found in page.get("Contents", []):
@@ -138,6 +143,10 @@ class ObjectStore:
     def fail(self, how: str, times: int) -> None:
         """Refuse the next requests."""
         self._refusals += [how] * times
+
+    def calm(self) -> None:
+        """Refuse nothing any more."""
+        self._refusals.clear()
 
     def _client(self) -> Any:
         import boto3
