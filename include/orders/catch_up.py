@@ -128,6 +128,8 @@ class CatchUp:
             mark = windows.watermark(self._connection, seller_id)
             told = report_rows.totals_through(self._connection, seller_id)
             is_closed = mark is not None and told is not None and told > mark.complete_through_utc
+            # While a window is still read no load would close the gap, and run would follow run.
+            is_closed = is_closed and not windows.is_extracting(self._connection, seller_id)
             return is_closed or pages > 0 or bool(landed and not pending)
         return bool(landed and not pending) or pages >= PAGES_WORTH_A_LOAD
 

@@ -111,6 +111,19 @@ def test_a_report_that_amazon_does_not_make_costs_nothing(
     assert lapsed.one("SELECT count(*) FROM amazon.orders WHERE detail = 'report'") == 0
 
 
+def test_where_get_order_is_done_first_no_run_follows_a_run_until_the_window_is_read(
+    gap: Callable[..., Gap], amazon: RunningFake
+) -> None:
+    amazon.client.set_reports(generation_s=60)
+    lapsed = gap(orders=2600, days=20)
+    # Pages that bring twenty-five orders each: a window that was opened before takes longer than all of getOrder's.
+    amazon.client.set_page_order(lapsed.seller.seller_id, repeat=75, shuffled=False)
+    runs = lapsed.run()
+    assert lapsed.equals_truth()
+    assert lapsed.one("SELECT orders_without_detail FROM amazon.seller_freshness") == 0
+    assert len(runs) < 60, len(runs)
+
+
 def test_a_gap_without_a_change_is_told_so_and_closed(gap: Callable[..., Gap], amazon: RunningFake) -> None:
     lapsed = gap(orders=2600, days=20)
     lapsed.run()
