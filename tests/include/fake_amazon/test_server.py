@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import threading
 import time
@@ -17,6 +16,7 @@ from include.fake_amazon.client import FakeAmazonError
 from include.fake_amazon.server import serve_in_thread
 from include.fake_amazon.shops import load_shops
 from include.fake_amazon.world import World
+from tests.payloads.event_loops import run_in_a_loop
 
 
 def test_a_server_starts_in_less_than_three_tenths_of_a_second():
@@ -60,7 +60,7 @@ async def _status(app, path):
 
 def test_the_application_answers_without_a_server():
     app = create_app(World(shops=[]))
-    assert [asyncio.run(_status(app, path)) for path in ("/health", "/eu/anything", "/anything")] == [200, 403, 404]
+    assert [run_in_a_loop(_status(app, path)) for path in ("/health", "/eu/anything", "/anything")] == [200, 403, 404]
 
 
 def test_the_demonstration_has_six_shops_in_three_regions_and_none_is_authorized_yet():

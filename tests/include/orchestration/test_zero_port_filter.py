@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 
 import pytest
 
 from include.orchestration.zero_port_filter import LONGEST_BODY, ZeroPortFilter
+from tests.payloads.event_loops import run_in_a_loop
 
 PATH = "/api/v2/connections/test"
 
@@ -39,7 +39,7 @@ def _passed_on(body: bytes, *, path: str = PATH, method: str = "POST", parts: in
         "path": path,
         "headers": [(b"content-length", str(len(body)).encode())],
     }
-    asyncio.run(ZeroPortFilter(application)(scope, receive, None))
+    run_in_a_loop(ZeroPortFilter(application)(scope, receive, None))
     return got[0]
 
 

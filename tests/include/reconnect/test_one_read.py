@@ -11,6 +11,7 @@ import pytest
 from include.errors import TransportError
 from include.reconnect.one_read import OneRead
 from include.reconnect.paused_dags import PausedDags
+from tests.payloads.event_loops import run_in_a_loop
 
 
 class Seconds:
@@ -29,7 +30,7 @@ async def _in_a_crowd(reads: OneRead, read, many: int = 50) -> list:
 
 def test_fifty_who_ask_at_once_are_told_what_was_read_once():
     numbers = count(1)
-    assert asyncio.run(_in_a_crowd(OneRead(2.0), lambda: next(numbers))) == [1] * 50
+    assert run_in_a_loop(_in_a_crowd(OneRead(2.0), lambda: next(numbers))) == [1] * 50
 
 
 def test_what_was_read_is_told_again_until_it_is_too_old_counted_from_the_beginning_of_its_read():
@@ -48,7 +49,7 @@ def test_what_was_read_is_told_again_until_it_is_too_old_counted_from_the_beginn
         told.append(await reads.of("key", slowly))
         return told
 
-    assert asyncio.run(ask()) == [1, 1, 2]
+    assert run_in_a_loop(ask()) == [1, 1, 2]
 
 
 def test_an_error_is_told_to_all_who_wait_for_it_and_kept_for_nobody():
@@ -63,7 +64,7 @@ def test_an_error_is_told_to_all_who_wait_for_it_and_kept_for_nobody():
         reads = OneRead(2.0)
         return await _in_a_crowd(reads, fails_once), await reads.of("key", fails_once)
 
-    waited, later = asyncio.run(ask())
+    waited, later = run_in_a_loop(ask())
     assert {type(one) for one in waited} == {TransportError}
     assert later == 2
 
@@ -84,7 +85,7 @@ def test_whoever_wants_it_anew_does_not_get_what_began_before():
         may_end.set()
         return anew, await first, await reads.of("key", before)
 
-    assert asyncio.run(ask()) == ("after", "before", "after")
+    assert run_in_a_loop(ask()) == ("after", "before", "after")
 
 
 def test_whoever_leaves_takes_nothing_from_the_others():
@@ -104,7 +105,7 @@ def test_whoever_leaves_takes_nothing_from_the_others():
         may_end.set()
         return await stayer
 
-    assert asyncio.run(ask()) == "read"
+    assert run_in_a_loop(ask()) == "read"
 
 
 def test_no_more_is_kept_than_said():
@@ -114,7 +115,7 @@ def test_no_more_is_kept_than_said():
         reads = OneRead(600.0, most=2)
         return [await reads.of(key, lambda: next(numbers)) for key in (1, 2, 3, 3, 2, 1)]
 
-    assert asyncio.run(ask()) == [1, 2, 3, 3, 2, 4]
+    assert run_in_a_loop(ask()) == [1, 2, 3, 3, 2, 4]
 
 
 def test_only_the_first_waits_for_airflow_and_the_others_are_told_what_was_known():
