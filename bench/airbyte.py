@@ -2,7 +2,7 @@
 
 PyAirbyte's connector asks Orders API v0, an answer an order for its items, which the bench serves itself; its own brake
 is off. What its process and its connector's spend counts, and for the product its process's and PostgreSQL's: DuckDB
-works inside PyAirbyte's process. A small number of orders is loaded as shipped, brake on: that is about time.
+works inside PyAirbyte's process. How long a few take as shipped, brake on, is a figure of `limits`.
 """
 
 from __future__ import annotations

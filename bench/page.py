@@ -110,7 +110,6 @@ def _figures(way: str, rounds: list[dict[str, Any]], goal_s: float | None = None
     return [
         Figure(PART, f"{size}, median", "s", [statistics.median(met["seconds"]) for met in rounds], goal_s),
         Figure(PART, f"{size}, 95 of 100 within", "s", [_p95(met["seconds"]) for met in rounds]),
-        Figure(PART, f"{size}, errors", "", [len(met["errors"]) for met in rounds]),
         Figure(PART, f"{size}, requests a second", "", rates),
         Figure(PART, f"{size}, the api-server's CPU", "s/s", [met["server_cpu_s"] / met["last_s"] for met in rounds]),
         Figure(PART, f"{size}, PostgreSQL's CPU", "s/s", [met["postgres_cpu_s"] / met["last_s"] for met in rounds]),

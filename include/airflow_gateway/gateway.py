@@ -48,7 +48,7 @@ class AirflowGateway:
 
     def create_connections(self, connections: Sequence[dict[str, Any]]) -> None:
         """Make many, none of which is there, in a call for every ten; as `create_connection`."""
-        # Airflow compiles the pattern of all secrets that it masks for each new one, so a large batch takes minutes.
+        # An Airflow without our settings takes longer for each secret the more it knows; a call has to end in time.
         for start in range(0, len(connections), 10):
             entities = connections[start : start + 10]
             actions = [{"action": "create", "entities": entities, "action_on_existence": "fail"}]

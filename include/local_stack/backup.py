@@ -6,16 +6,22 @@ import os
 import subprocess
 from contextlib import ExitStack
 from pathlib import Path
-from secrets import token_urlsafe
 
 from include.errors import OperatorActionError, SettingsError
 from include.local_stack.passwords import load_or_make_passwords
-from include.local_stack.postgres import PERSONAL_DATA_READER, PostgresServer, ensure_role, find_binaries
+from include.local_stack.postgres import (
+    PERSONAL_DATA_READER,
+    PostgresServer,
+    ensure_role,
+    ensure_role_to_grant,
+    find_binaries,
+)
 from include.local_stack.postgres_data import SUPERUSER
 from include.local_stack.postgres_server import HOST
+from include.local_stack.product_environment import raw_url_of
 from include.local_stack.run_folder import claim
 from include.local_stack.run_lock import RunLock
-from include.settings import PROJECT_ROOT, Settings, StackSettings, load_settings
+from include.settings import PROJECT_ROOT, StackSettings, load_settings
 
 SCRIPT = PROJECT_ROOT / "docker" / "backup.sh"
 
@@ -53,8 +59,7 @@ def restore(settings: StackSettings, folder: Path) -> None:
         passwords = load_or_make_passwords(settings.run_dir)
         for role in ("loader", "analyst", "airflow"):
             ensure_role(server, role, getattr(passwords, role))
-        # To be granted to people, not to log in as; its password opens nothing.
-        ensure_role(server, PERSONAL_DATA_READER, token_urlsafe(18), login=False)
+        ensure_role_to_grant(server, PERSONAL_DATA_READER)
         _call("restore", folder, settings, server)
 
 
@@ -86,8 +91,6 @@ def _call(command: str, folder: Path, settings: StackSettings, server: PostgresS
 
 
 def _raw_folder(settings: StackSettings) -> str:
-    """Where the stack's pages are files, as `product_environment` places them; "" where they are none."""
-    raw_url = load_settings().raw_url
-    if raw_url == Settings().raw_url:
-        return str(settings.run_dir / "raw")
+    """Where the stack's pages are files; "" where they are none."""
+    raw_url = raw_url_of(settings, load_settings())
     return raw_url.removeprefix("file://") if raw_url.startswith("file://") else ""

@@ -28,7 +28,15 @@ from include.local_stack.cluster_places import ClusterPlaces
 from include.local_stack.cluster_secrets import passwords_of, write_secrets
 from include.local_stack.compose import Service, read_services
 from include.local_stack.mail_client import MailSinkClient
-from include.local_stack.postgres import PostgresServer, ensure_database, ensure_role, find_binaries, stop_leftover
+from include.local_stack.postgres import (
+    PERSONAL_DATA_READER,
+    PostgresServer,
+    ensure_database,
+    ensure_role,
+    ensure_role_to_grant,
+    find_binaries,
+    stop_leftover,
+)
 from include.local_stack.processes import Supervisor
 from include.local_stack.product_environment import register_application
 from include.local_stack.progress import Progress
@@ -208,7 +216,10 @@ def _start_databases(stack: Stack, metadata: PostgresServer) -> None:
     with ThreadPoolExecutor() as pool:
         list(pool.map(PostgresServer.start, (stack.postgres, metadata)))
     ensure_role(stack.postgres, ANALYST, stack.passwords.analyst)
-    ensure_database(stack.postgres, "warehouse", "loader", stack.passwords.loader, readers=[ANALYST])
+    ensure_role_to_grant(stack.postgres, PERSONAL_DATA_READER)
+    ensure_database(
+        stack.postgres, "warehouse", "loader", stack.passwords.loader, readers=[ANALYST, PERSONAL_DATA_READER]
+    )
     ensure_database(metadata, "airflow", "airflow", stack.passwords.airflow)
 
 

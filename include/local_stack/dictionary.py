@@ -6,7 +6,13 @@ import tempfile
 from pathlib import Path
 
 from include.local_stack.ports import free_port
-from include.local_stack.postgres import PostgresServer, ensure_database, ensure_role, find_binaries
+from include.local_stack.postgres import (
+    PERSONAL_DATA_READER,
+    PostgresServer,
+    ensure_database,
+    ensure_role,
+    find_binaries,
+)
 from include.settings import PROJECT_ROOT, StackSettings
 from include.warehouse.connection import connect
 from include.warehouse.data_dictionary import data_dictionary
@@ -21,7 +27,7 @@ def write_dictionary(settings: StackSettings) -> None:
         tempfile.TemporaryDirectory() as folder,
         PostgresServer(Path(folder) / "data", find_binaries(settings.postgres_bin), free_port(), "superuser") as server,
     ):
-        for role in ("analyst", "personal_data_reader"):
+        for role in ("analyst", PERSONAL_DATA_READER):
             ensure_role(server, role, role)
         ensure_database(server, "warehouse", "loader", "loader", readers=["analyst"])
         dsn = server.dsn("warehouse", user="loader", password="loader")  # noqa: S106 - gone with the folder

@@ -6,6 +6,7 @@ It knows roles and databases by name. It refuses to know schemas and tables; mig
 from __future__ import annotations
 
 from collections.abc import Sequence
+from secrets import token_urlsafe
 
 import psycopg
 from psycopg import sql
@@ -21,6 +22,7 @@ __all__ = [
     "PostgresServer",
     "ensure_database",
     "ensure_role",
+    "ensure_role_to_grant",
     "find_binaries",
     "stop_leftover",
 ]
@@ -41,6 +43,11 @@ def ensure_role(server: PostgresServer, name: str, password: str, login: bool = 
             verifier=sql.Literal(verifier.decode()),
         )
         connection.execute(statement)
+
+
+def ensure_role_to_grant(server: PostgresServer, name: str) -> None:
+    """Make a role to be granted to people, not to log in as; its password opens nothing."""
+    ensure_role(server, name, token_urlsafe(18), login=False)
 
 
 def ensure_database(

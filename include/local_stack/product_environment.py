@@ -23,6 +23,11 @@ def register_application(amazon: FakeAmazonClient, settings: StackSettings) -> N
     amazon.register_application(redirect_uris=[f"{base_url}/callback"], login_uri=f"{base_url}/login")
 
 
+def raw_url_of(settings: StackSettings, product: Settings) -> str:
+    """Where the stack's pages land: where RAW_URL says, and where nobody set it, in the stack's folder."""
+    return product.raw_url if product.raw_url != Settings().raw_url else f"file://{settings.run_dir / 'raw'}"
+
+
 def product_environment(
     settings: StackSettings, passwords: Passwords, product: Settings, amazon: FakeAmazonClient | None, loader_dsn: str
 ) -> dict[str, str]:
@@ -31,10 +36,9 @@ def product_environment(
     Raises:
         TransportError: The fake Amazon, which knows what our application is called there, does not answer.
     """
-    default_raw_url = f"file://{settings.run_dir / 'raw'}"
     environment = {
         "WAREHOUSE_DSN": loader_dsn,
-        "RAW_URL": product.raw_url if product.raw_url != Settings().raw_url else default_raw_url,
+        "RAW_URL": raw_url_of(settings, product),
         "SELLERS_FILE": str(product.sellers_file),
         "AIRFLOW_API_URL": f"http://127.0.0.1:{settings.ui_port}",
         "AIRFLOW_API_USER": UI_USER,

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from secrets import token_urlsafe
 from typing import Protocol
 
 from include.airflow_gateway.gateway import AirflowGateway
@@ -36,6 +35,7 @@ from include.local_stack.postgres import (
     PostgresServer,
     ensure_database,
     ensure_role,
+    ensure_role_to_grant,
     find_binaries,
     stop_leftover,
 )
@@ -239,8 +239,7 @@ def wait_for_fake_amazon(stack: Stack, amazon: FakeAmazonClient) -> None:
 
 def _ensure_databases(stack: Stack) -> None:
     ensure_role(stack.postgres, ANALYST, stack.passwords.analyst)
-    # A role to be granted to people, not to log in as; its password opens nothing.
-    ensure_role(stack.postgres, PERSONAL_DATA_READER, token_urlsafe(18), login=False)
+    ensure_role_to_grant(stack.postgres, PERSONAL_DATA_READER)
     ensure_database(
         stack.postgres, "warehouse", "loader", stack.passwords.loader, readers=[ANALYST, PERSONAL_DATA_READER]
     )

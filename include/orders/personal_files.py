@@ -146,13 +146,10 @@ def files_of(root: str, seller_id: str) -> Iterator[PersonalFile]:
             yield PersonalFile(url, root)
 
 
-def delete_files(urls: Iterable[str]) -> int:
-    """Delete files and return how many; one that is gone is no error. Raises as `include.orders.store.write` does."""
-    count = 0
+def delete_files(urls: Iterable[str]) -> None:
+    """Delete files; one that is gone is no error. Raises as `include.orders.store.write` does."""
     for url in list(urls):
         store.delete(url)
-        count += 1
-    return count
 
 
 def _name(url: str) -> str:

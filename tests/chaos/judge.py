@@ -191,7 +191,7 @@ def _of_sellers_mails(play: Play, connection: Connection) -> Iterator[str]:
     for seller in play.stage.sellers.values():
         lapses = play.record.lapses[seller.seller_id]
         for contact in seller.contacts:
-            owed = _owed(play, lapses, play.clock(), was_mail_away)
+            owed = _owed(lapses, play.clock(), was_mail_away)
             for kind, (least, most) in owed.items():
                 count = sent.pop((seller.seller_id, kind, contact), 0)
                 if not least <= count <= most:
@@ -200,7 +200,7 @@ def _of_sellers_mails(play: Play, connection: Connection) -> Iterator[str]:
         yield f"{to} got {count} mails {kind}, owed is none"
 
 
-def _owed(play: Play, lapses: list[Lapse], end_utc: datetime, was_mail_away: bool) -> dict[str, tuple[int, int]]:
+def _owed(lapses: list[Lapse], end_utc: datetime, was_mail_away: bool) -> dict[str, tuple[int, int]]:
     """By kind, how many mails each contact is owed: at least and at most."""
     known = [lapse for lapse in lapses if lapse.refused_utc]
     least = most = reminded_least = reminded_most = 0

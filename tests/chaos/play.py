@@ -49,13 +49,11 @@ class Record:
         lapses: By seller, in order.
         failures: When a failed run was told of, its seller and the class of its error.
         late: By seller, how often the watch saw its data become too old.
-        loads: When a load of a seller came to its end.
         struck: Faults that struck.
     """
 
     lapses: defaultdict[str, list[Lapse]] = field(default_factory=lambda: defaultdict(list))
     failures: list[tuple[datetime, str, str]] = field(default_factory=list)
-    loads: defaultdict[str, list[datetime]] = field(default_factory=lambda: defaultdict(list))
     late: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
     struck: list[Fault] = field(default_factory=list)
 
@@ -257,8 +255,6 @@ class Play:
                 self._note_refused(run.seller_id)
             if ended.how == "done":
                 self.record.failures.append((self.clock(), run.seller_id, run.failed))
-        elif begun.task == "load_orders" and ended.how == "done":
-            self.record.loads[begun.seller_id].append(self.clock())
         elif ended.how == "done" and (
             begun.task == "look_out" or (begun.task == "watch" and "look_out" in ended.value)
         ):
