@@ -29,7 +29,7 @@ ask() {
 }
 
 is_ours() {
-    [[ "$(ask warehouse "SELECT to_regclass('ops.alembic_version')" 2> /dev/null)" != "" ]]
+    [[ "$(ask warehouse "SELECT to_regclass('ops.alembic_version')")" != "" ]]
 }
 
 back_up() {
@@ -39,7 +39,7 @@ back_up() {
     fi
     # An empty database of that name on another server would make a backup of nothing.
     if [[ " ${databases[*]} " == *" warehouse "* ]] && ! is_ours; then
-        echo "The database warehouse at ${PGHOST:-this machine} holds no tables of ours: is it the right server?" >&2
+        echo "The database warehouse at ${PGHOST:-this machine} does not answer or holds no tables of ours: is it the right server?" >&2
         exit 1
     fi
     local half="$folder.half"
@@ -94,6 +94,7 @@ restore() {
     # A machine without a warehouse has no pages either; where there are some, it is another server's.
     if [[ -e "$folder/raw.tar" && -n "$(ls -A "$RAW_DIR" 2> /dev/null)" ]] && ! is_ours; then
         echo "RAW_DIR holds pages, but the server at ${PGHOST:-this machine} no warehouse of ours: is it the right one?" >&2
+        echo "If it is, and its warehouse was lost, move what is in $RAW_DIR elsewhere and repeat." >&2
         exit 1
     fi
     for database in "${databases[@]}"; do

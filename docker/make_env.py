@@ -82,6 +82,7 @@ def main(folder: Path) -> None:
         (folder / "secrets").mkdir(mode=0o700)
     except FileExistsError:
         sys.stderr.write(f"{folder / 'secrets'} is there already; what it holds stays as it is.\n")
+        (folder / "secrets").chmod(0o700)
     known = {path.name: path.read_text() for path in (folder / "secrets").iterdir() if path.is_file()}
     for name, text in secret_files(known).items():
         _write_new(folder / "secrets" / name, text, 0o644)

@@ -82,6 +82,13 @@ def test_make_env_writes_over_nothing_that_is_there(environment_file: Path):
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
+def test_make_env_keeps_others_out_of_a_folder_of_secrets_that_somebody_made(environment_file: Path):
+    folder = environment_file.parent
+    (folder / "secrets").chmod(0o755)
+    subprocess.run([sys.executable, folder / "docker" / "make_env.py"], check=True, capture_output=True)
+    assert oct((folder / "secrets").stat().st_mode & 0o777) == "0o700"
+
+
 def test_make_env_adds_the_secrets_that_a_newer_version_wants(environment_file: Path):
     folder = environment_file.parent
     before = {path: path.read_bytes() for path in (folder / "secrets").iterdir()}

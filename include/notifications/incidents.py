@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from include.warehouse.connection import Connection
 
@@ -154,6 +154,15 @@ def hold_incident(connection: Connection, incident: Incident, *, now_utc: dateti
         "UPDATE ops.incident SET held_utc = %s WHERE incident_id = %s AND verified_utc IS NULL AND held_utc IS NULL",
         (now_utc, incident.incident_id),
     )
+
+
+def add_facts(connection: Connection, incident: Incident, facts: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Write down what else is known of an incident; returns all that is known now."""
+    row = connection.execute(
+        "UPDATE ops.incident SET facts = facts || %s WHERE incident_id = %s RETURNING facts",
+        (json.dumps(dict(facts)), incident.incident_id),
+    ).fetchone()
+    return cast("tuple[Mapping[str, Any]]", row)[0]
 
 
 def _close(connection: Connection, incident_id: int, now_utc: datetime) -> None:

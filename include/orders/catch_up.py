@@ -89,7 +89,11 @@ class CatchUp:
                     log.warning("Report %d is given up: %s", report.report_no, refused)
                     report_rows.note_failed(self._connection, report, str(refused))
                 except TransientError as trouble:
-                    log.warning("Report %d waits: %s", report.report_no, trouble)
+                    if self._now() - report.wanted_utc > GIVEN_UP_AFTER:
+                        log.warning("Report %d is given up: %s", report.report_no, trouble)
+                        report_rows.note_failed(self._connection, report, str(trouble))
+                    else:
+                        log.warning("Report %d waits: %s", report.report_no, trouble)
 
     def details(self) -> int:
         """Fetch details as far as their bucket goes; returns how many are still wanted."""

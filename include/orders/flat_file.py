@@ -143,7 +143,8 @@ def _read(file: IO[bytes], columns: Collection[str], **options: Any) -> Any:
     import pandas  # noqa: PLC0415, ICN001
 
     file.seek(0)
-    wanted = {"dtype": str, "keep_default_na": False, "usecols": lambda name: name in columns}
+    # What stands for a new line in a cell is part of the cell.
+    wanted = {"lineterminator": "\n", "dtype": str, "keep_default_na": False, "usecols": lambda name: name in columns}
     return pandas.read_csv(file, sep="\t", quoting=csv.QUOTE_NONE, **wanted, **options)
 
 

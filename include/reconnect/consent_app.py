@@ -137,7 +137,7 @@ class _Site:
     def is_too_much(self, row: GuardedRoute, request: Request) -> bool:
         """Tell whether an address asks more often than people do, or begins more logins than a person."""
         address = address_of(request, self._means.consent.trusted_proxies)
-        # A login leaves a row, and only so many may be under way together: nobody shall use them up alone.
+        # A login leaves a row, and only so many may be under way together: no one address shall use them up.
         return not self._limit.allows(address) or (row.name == "login" and not self._logins.allows(address))
 
     async def answer(self, row: GuardedRoute, request: Request, form: Form) -> Response:

@@ -66,7 +66,9 @@ def posts_from_own_page(request: Request, public_base_url: str) -> bool:
 def address_of(request: Request, trusted_proxies: Collection[str]) -> str:
     """Return the visitor's address; a proxy's word for it counts only where the proxy is trusted."""
     peer = request.client.host if request.client else ""
-    named = [part.strip() for part in request.headers.get("x-forwarded-for", "").split(",") if part.strip()]
+    # Some proxies add a line of their own to the browser's instead of writing into it: the last word counts.
+    lines = ",".join(request.headers.getlist("x-forwarded-for"))
+    named = [part.strip() for part in lines.split(",") if part.strip()]
     while named and peer in trusted_proxies:
         peer = named.pop()
     return peer

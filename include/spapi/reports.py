@@ -94,6 +94,8 @@ class Document:
             raise ContractError("A report's document is cut off.") from None
         except (gzip.BadGzipFile, zlib.error):
             raise ContractError("A report's document is no gzip.") from None
+        except UnicodeError:
+            raise ContractError(f"A report's document cannot be read as {self.charset[:40]!r}.") from None
 
     def beginning(self) -> str:
         """Return its first words, as a document that tells a reason has no others."""

@@ -109,6 +109,32 @@ def test_a_store_that_refuses_to_delete_is_told_to_the_operators_once_and_ends_w
     assert list(folder.iterdir()) == []
 
 
+def test_what_one_task_could_not_delete_is_told_until_that_task_could(
+    folder: Path, write_entries: Callable[..., None], warehouse: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_entries(wanted="no")
+    warehouse.execute(
+        "INSERT INTO ops.seller_authorization (seller_id, status, last_good_utc, since_utc)"
+        " VALUES ('acme', 'reauthorization_required', now() - interval '40 days', now())"
+    )
+
+    def open_and_owed() -> tuple[int, int]:
+        return warehouse.execute(
+            "SELECT (SELECT count(*) FROM ops.incident WHERE closed_utc IS NULL),"
+            " (SELECT count(*) FROM ops.outbox WHERE dropped_utc IS NULL)"
+        ).fetchone()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(UPath(folder).fs, "rm_file", _refuse)
+        for delete in (delete_due, delete_of_ended):
+            with pytest.raises(SettingsError, match="Permission denied"):
+                delete()
+    delete_due()
+    assert open_and_owed() == (1, 1)
+    delete_of_ended()
+    assert open_and_owed() == (0, 0)
+
+
 def test_of_an_ended_authorization_too(
     folder: Path, write_entries: Callable[..., None], warehouse: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

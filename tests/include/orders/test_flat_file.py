@@ -55,6 +55,11 @@ def test_a_line_is_read_by_its_columns_names_and_taxes_stand_beside_net_amounts(
     assert (order.total_amount, order.currency_code) == (Decimal("26.75"), "EUR")
 
 
+def test_a_carriage_return_in_a_cell_ends_no_line():
+    (order,) = orders(a_file({**GIVEN, "product-name": "Mug\rblue"}))
+    assert [line.title for line in order.lines] == ["Mug\rblue"]
+
+
 def test_in_north_america_tax_stands_beside_the_price_already():
     (order,) = orders(a_file(GIVEN), "na")
     assert order.lines[0].amounts[0] == Decimal("23.80")

@@ -124,6 +124,24 @@ def test_where_get_order_is_done_first_no_run_follows_a_run_until_the_window_is_
     assert len(runs) < 60, len(runs)
 
 
+def test_a_report_whose_document_never_comes_is_given_up_after_half_a_day(
+    gap: Callable[..., Gap], amazon: RunningFake, open_client: Callable[..., SellingPartnerClient]
+) -> None:
+    amazon.client.set_reports(generation_s=60)
+    lapsed = gap(orders=2600, days=20)
+    lapsed.drain()
+    client = open_client(patience_s=0.0, quota=lapsed.quota)
+    catch_up = CatchUp(lapsed.seller, client, lapsed.warehouse, lapsed.settings, lapsed.clock)
+    catch_up.begin()
+    states = []
+    for hours in (1, 12):
+        lapsed.clock.advance(hours=hours)
+        amazon.client.fail_next("getReportDocument", **literal.INTERNAL_FAILURE._asdict(), times=10)
+        catch_up.go_on()
+        states.append(lapsed.one("SELECT state FROM ops.report"))
+    assert states == ["requested", "failed"]
+
+
 def test_a_gap_without_a_change_is_told_so_and_closed(gap: Callable[..., Gap], amazon: RunningFake) -> None:
     lapsed = gap(orders=2600, days=20)
     lapsed.run()

@@ -11,6 +11,7 @@ from threading import Event, Semaphore
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
+from starlette.requests import Request
 
 from include.authorization.status import Status, read_authorization, record_refused
 from include.clock import utc_now
@@ -19,7 +20,7 @@ from include.errors import TransportError
 from include.fake_amazon.server import RunningFake, serve_in_thread
 from include.local_stack.waiting import wait_until
 from include.reconnect import consent_app, consent_way
-from include.reconnect.visitor import BURST, RateLimit
+from include.reconnect.visitor import BURST, RateLimit, address_of
 from include.settings import ConsentSettings
 from include.warehouse.connection import Connection
 from tests.include.consent.conftest import Airflow
@@ -339,6 +340,22 @@ def test_whoever_asks_very_often_waits():
     now[0] = 1.0
     assert limit.allows("a")
     assert not limit.allows("a")
+
+
+@pytest.mark.parametrize(
+    ("peer", "lines", "address"),
+    [
+        ("10.0.0.1", ["6.6.6.6, 203.0.113.9"], "203.0.113.9"),
+        ("10.0.0.1", ["6.6.6.6", "203.0.113.9"], "203.0.113.9"),
+        ("10.0.0.1", ["203.0.113.9, 10.0.0.2"], "203.0.113.9"),
+        ("10.0.0.1", [], "10.0.0.1"),
+        ("198.51.100.7", ["203.0.113.9"], "198.51.100.7"),
+    ],
+)
+def test_only_a_trusted_proxys_word_for_an_address_counts_and_its_last(peer, lines, address):
+    headers = [(b"x-forwarded-for", line.encode()) for line in lines]
+    request = Request({"type": "http", "client": (peer, 4711), "headers": headers})
+    assert address_of(request, ["10.0.0.1", "10.0.0.2"]) == address
 
 
 def test_guessing_links_is_slowed_down(site: Site):

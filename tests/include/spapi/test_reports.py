@@ -116,6 +116,14 @@ def test_a_spoilt_document_is_refused(client, server, store, packed):
         list(fetch_document(client, "d").lines())
 
 
+@pytest.mark.parametrize("charset", ["idna", "undefined"])
+def test_a_charset_that_reads_nothing_is_refused_by_name(client, server, store, charset):
+    _given(server, store)
+    store.say(200, gzip.compress("Käufer\n".encode()), Content_Type=f"text/plain; charset={charset}")
+    with pytest.raises(ContractError, match=charset):
+        list(fetch_document(client, "d").lines())
+
+
 def test_a_document_that_unfolds_without_end_is_refused(client, server, store, monkeypatch):
     monkeypatch.setattr(reports, "MOST_CHARACTERS", 1000)
     for document in (b"x\n" * 501, b"x" * 1001):
