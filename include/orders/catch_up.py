@@ -17,7 +17,7 @@ from include.errors import AccessDeniedError, ContractError, NotYetError, Transi
 from include.log_context import of_stretch, of_window
 from include.orders import progress, report_rows, windows
 from include.orders.catching_up import Plan, plan
-from include.orders.details import WORTH_A_VISIT, fetch_details, still_wanted, waiting_pages
+from include.orders.details import WORTH_A_VISIT, fetch_details, give_up_details, still_wanted, waiting_pages
 from include.orders.flat_file import OVER_RANGE, without_personal_columns
 from include.orders.forecasts import note_plan
 from include.orders.landing import report_url, write_lines
@@ -51,6 +51,7 @@ class CatchUp:
         self._connection = connection
         self._settings = settings
         self._now = now
+        self._has_given_up = False
 
     def begin(self) -> Plan | None:
         """Choose the way where a gap was found that no report covers yet, and note the reports it wants."""
@@ -96,10 +97,19 @@ class CatchUp:
                         log.warning("Report %d waits: %s", report.report_no, trouble)
 
     def details(self) -> int:
-        """Fetch details as far as their bucket goes; returns how many are still wanted."""
+        """Fetch details as far as their bucket goes; returns how many are still wanted.
+
+        Where getOrder does not serve this seller, searchOrders reads what it reads every night, only later.
+        """
         if not still_wanted(self._connection, self._seller.seller_id):
             return 0
-        return fetch_details(self._connection, self._client, self._seller, self._settings, self._now)
+        try:
+            return fetch_details(self._connection, self._client, self._seller, self._settings, self._now)
+        except (ContractError, AccessDeniedError) as refused:
+            log.warning("getOrder is given up, searchOrders reads the rest: %s", refused)
+            give_up_details(self._connection, self._seller.seller_id, f"getOrder: {refused}")
+            self._has_given_up = True
+            return 0
 
     def is_under_way(self) -> bool:
         """Whether a report is still to come, or a detail still to be fetched."""
@@ -123,7 +133,9 @@ class CatchUp:
         return None
 
     def is_worth_a_load(self) -> bool:
-        """Whether something landed that should not wait for more."""
+        """Whether something landed that should not wait for more, or the next run has to read what is left."""
+        if self._has_given_up:
+            return True
         seller_id = self._seller.seller_id
         landed = report_rows.open_reports(self._connection, seller_id, "landed")
         pending = report_rows.open_reports(self._connection, seller_id, "wanted", "requested")

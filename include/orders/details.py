@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Final, cast
 
 from include.clock import Now
-from include.errors import NotYetError
-from include.orders import windows
+from include.errors import ContractError, NotYetError
+from include.orders import report_rows, windows
 from include.orders.landing import page_url, write_page
 from include.orders.personal_data import remove_personal_data
 from include.orders.personal_load import land_personal_data
@@ -26,6 +26,8 @@ from include.warehouse.connection import Connection
 log = logging.getLogger(__name__)
 # A visit costs a process, so it comes back for many; before the bucket is full, because an overflow is time lost.
 WORTH_A_VISIT: Final = round(0.8 * GET_ORDER.burst)
+# Where so many are not shown and none is, it is not the orders' fault.
+NO_ACCIDENT: Final = 20
 
 
 def fetch_details(
@@ -33,29 +35,37 @@ def fetch_details(
 ) -> int:
     """Fetch as many listed orders as the bucket pays for, the newest first, and land them as one page.
 
+    One that Amazon does not show alone stays as the report told it.
+
     Returns:
         How many are still on the list.
 
     Raises:
+        ContractError: Amazon shows none of many, or answers what it does not document.
         SellerOrdersError: As `SellingPartnerClient.get` says; what was fetched before has landed.
     """
     calls = int(client.quota_left(GET_ORDER))
     wanted = _wanted(connection, seller.seller_id, calls)
     found: list[tuple[str, bytes, datetime]] = []
+    unshown: list[str] = []
     try:
         for order_id, last_updated_utc in wanted:
             body = get_order(client, order_id, included_data(seller, settings))
-            if body is None:
-                log.warning("Amazon shows order %s no more; it stays as the report told it", order_id)
-                _take_off(connection, seller.seller_id, [order_id])
+            if body is not None:
+                found.append((order_id, body, last_updated_utc))
                 continue
-            found.append((order_id, body, last_updated_utc))
+            unshown.append(order_id)
+            if not found and len(unshown) >= NO_ACCIDENT:
+                raise ContractError(f"getOrder shows none of {len(unshown)} orders that a report tells of.")
     except NotYetError:
         # The bucket held less than it seemed.
         pass
     finally:
         if found:
             _land(connection, seller, settings, found, now)
+    if unshown:
+        log.warning("Amazon does not show %s; they stay as the report told them", ", ".join(unshown))
+        _take_off(connection, seller.seller_id, unshown)
     return still_wanted(connection, seller.seller_id)
 
 
@@ -107,6 +117,13 @@ def _land(
             extracted_utc=now(),
         )
         _take_off(connection, seller.seller_id, [order_id for order_id, _, _ in found])
+
+
+def give_up_details(connection: Connection, seller_id: str, reason: str) -> None:
+    """Leave everything that is not in full to searchOrders: no list, and no report that it would be measured by."""
+    with connection.transaction():
+        connection.execute("DELETE FROM ops.order_to_fetch WHERE seller_id = %s", (seller_id,))
+        report_rows.give_up(connection, seller_id, reason)
 
 
 def _take_off(connection: Connection, seller_id: str, order_ids: list[str]) -> None:

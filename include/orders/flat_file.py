@@ -49,6 +49,8 @@ READ: Final = frozenset(
     (*NEEDED, "order-status", "sales-channel", "product-name", "sku", "asin", "quantity", "currency", *DISCOUNTS)
 ).union(*PRICES)
 ROWS_AT_ONCE: Final = 5_000
+# No quantity or amount is as large, and the warehouse's integers end soon after.
+ABSURD: Final = 2_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +192,7 @@ def _amount(row: dict[str, str], column: str) -> Decimal | None:
         amount = Decimal(text)
     except InvalidOperation:
         amount = Decimal("NaN")
-    if not amount.is_finite():
+    if not amount.is_finite() or abs(amount) >= ABSURD:
         raise ContractError(f"A report of orders: {column} of {row[ORDER_ID][:40]} is no number.")
     return amount
 

@@ -70,6 +70,16 @@ def note_failed(connection: Connection, report: ReportRow, trouble: str) -> None
     )
 
 
+def give_up(connection: Connection, seller_id: str, trouble: str) -> None:
+    """Give all of them up, loaded ones too: the watermark goes on with what searchOrders reads."""
+    connection.execute(
+        "UPDATE ops.report r SET state = 'failed', trouble = %s FROM ops.watermark w WHERE r.seller_id = %s"
+        " AND w.seller_id = r.seller_id AND r.window_end_utc > w.complete_through_utc AND r.state <> 'failed'",
+        (trouble[:300], seller_id),
+    )
+    connection.execute("UPDATE ops.watermark SET totals_through_utc = NULL WHERE seller_id = %s", (seller_id,))
+
+
 def note_loaded(connection: Connection, report: ReportRow, orders: int, *, now_utc: datetime) -> None:
     """Note that its rows are in the tables, and how far totals reach; part of the caller's transaction."""
     connection.execute(

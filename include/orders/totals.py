@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from include.clock import Now, format_utc
+from include.errors import ContractError, LoadError
 from include.log_context import of_window
 from include.orders import report_rows
 from include.orders.flat_file import AMOUNTS, ReportedOrder, read_flat_file
@@ -29,23 +30,21 @@ LINES: Final = (
 def load_reports(connection: Connection, seller: Seller, now: Now) -> int:
     """Load every landed report, each whole in one transaction; the caller holds the seller's lock.
 
+    One that cannot be read is given up: searchOrders reads its window, as it would have without it.
+
     Returns:
         Orders written.
-
-    Raises:
-        LoadError: A document is gone or spoilt.
-        ContractError: A cell is not what its column promises; nothing of that report is loaded.
     """
     written = 0
     for report in report_rows.open_reports(connection, seller.seller_id, "landed"):
-        with connection.transaction():
-            told, new = 0, 0
-            if report.document_url:
-                for orders in read_flat_file(open_page(report.document_url), seller.region):
-                    told += len(orders)
-                    new += _publish(connection, seller, report, orders, now())
-            report_rows.note_loaded(connection, report, told, now_utc=now())
         with of_window(report):
+            try:
+                with connection.transaction():
+                    told, new = _load(connection, seller, report, now)
+            except (ContractError, LoadError) as unreadable:
+                log.warning("Report %d is given up: %s", report.report_no, unreadable)
+                report_rows.note_failed(connection, report, str(unreadable))
+                continue
             log.info("Report %d: %d orders, %d of them new to the tables", report.report_no, told, new)
         written += new
     return written
@@ -58,6 +57,17 @@ def forget_fetched(connection: Connection, seller_id: str) -> None:
         " AND o.order_id = f.order_id AND o.detail = 'full' AND o.last_updated_utc >= f.last_updated_utc",
         (seller_id,),
     )
+
+
+def _load(connection: Connection, seller: Seller, report: ReportRow, now: Now) -> tuple[int, int]:
+    """Returns how many orders it told of, and how many of these are new."""
+    told, new = 0, 0
+    if report.document_url:
+        for orders in read_flat_file(open_page(report.document_url), seller.region):
+            told += len(orders)
+            new += _publish(connection, seller, report, orders, now())
+    report_rows.note_loaded(connection, report, told, now_utc=now())
+    return told, new
 
 
 def _publish(

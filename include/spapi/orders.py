@@ -68,7 +68,8 @@ class _Envelope(msgspec.Struct, rename="camel"):
 
 
 MOST_ORDERS_PER_PAGE = 100
-NOT_FOUND = "ResourceNotFound"
+# What getOrder answers for an order that it knows nothing of, and for an id that it does not take.
+NOT_SHOWN = ("ResourceNotFound", "InvalidInput")
 _envelope = msgspec.json.Decoder(_Envelope)
 
 
@@ -114,7 +115,10 @@ def search_orders(
 
 
 def get_order(client: SellingPartnerClient, order_id: str, included_data: Sequence[str]) -> bytes | None:
-    """Ask for one order; returns it as Amazon sent it but for characters that nothing can keep, None where it has none.
+    """Ask for one order; returns it as Amazon sent it but for characters that nothing can keep.
+
+    Returns:
+        None where Amazon does not show the order, or does not take its id.
 
     Raises:
         ContractError: The answer is not the documented envelope.
@@ -123,7 +127,7 @@ def get_order(client: SellingPartnerClient, order_id: str, included_data: Sequen
     try:
         reply = client.get(GET_ORDER, {"includedData": ",".join(included_data)}, id_=order_id)
     except ContractError as refused:
-        if refused.code == NOT_FOUND:
+        if refused.code in NOT_SHOWN:
             return None
         raise
     try:

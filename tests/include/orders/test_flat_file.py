@@ -116,6 +116,7 @@ def test_a_pending_order_has_no_price_and_an_unknown_status_stands_as_it_is():
     [
         ("item-price", "a lot", "item-price of 303-1 is no number"),
         ("quantity", "NaN", "quantity of 303-1 is no number"),
+        ("quantity", "1e30", "quantity of 303-1 is no number"),
         ("last-updated-date", "yesterday", "last-updated-date of 303-1 is no instant"),
         ("purchase-date", "2026-10-05T08:00:00", "purchase-date of 303-1 is no instant"),
     ],

@@ -142,6 +142,35 @@ def test_a_report_whose_document_never_comes_is_given_up_after_half_a_day(
     assert states == ["requested", "failed"]
 
 
+def test_an_order_that_get_order_does_not_take_stays_as_the_report_told_it(
+    gap: Callable[..., Gap], amazon: RunningFake
+) -> None:
+    amazon.client.set_reports(generation_s=60)
+    lapsed = gap(orders=2600, days=20)
+    lapsed.drain()
+    amazon.client.fail_next("getOrder", **literal.INVALID_INPUT._asdict(), times=1)
+    lapsed.run()
+    assert lapsed.one("SELECT count(*) FROM amazon.orders WHERE detail = 'report'") == 1
+    assert lapsed.one("SELECT count(*) FROM amazon.orders") == 2600 + 65
+    assert lapsed.one("SELECT orders_without_detail FROM amazon.seller_freshness") == 0
+    assert lapsed.one("SELECT state FROM ops.report ORDER BY report_no DESC LIMIT 1") == "loaded"
+
+
+@pytest.mark.parametrize("answer", [literal.INVALID_INPUT, literal.ACCESS_DENIED], ids=["not taken", "no role"])
+def test_where_get_order_serves_nothing_search_orders_reads_the_whole_gap(
+    gap: Callable[..., Gap], amazon: RunningFake, answer: literal.LiteralAnswer
+) -> None:
+    amazon.client.set_reports(generation_s=60)
+    lapsed = gap(orders=2600, days=20)
+    lapsed.drain()
+    amazon.client.fail_next("getOrder", **answer._asdict(), times=10_000)
+    lapsed.run()
+    assert lapsed.equals_truth()
+    assert lapsed.one("SELECT count(*) FROM amazon.orders WHERE detail = 'report'") == 0
+    assert lapsed.one("SELECT trouble FROM ops.report ORDER BY report_no DESC LIMIT 1").startswith("getOrder")
+    assert [key for key in amazon.client.calls() if key[0] == "getOrder"]
+
+
 def test_a_gap_without_a_change_is_told_so_and_closed(gap: Callable[..., Gap], amazon: RunningFake) -> None:
     lapsed = gap(orders=2600, days=20)
     lapsed.run()

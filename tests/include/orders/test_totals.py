@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from include.errors import ContractError
 from include.orders import report_rows, windows
 from include.orders.landing import page_url, report_url, write_page
 from include.orders.load import load_orders
@@ -46,6 +45,11 @@ def order(warehouse, columns: str = "detail, last_updated_utc, grand_total_amoun
 
 def listed(warehouse) -> list[str]:
     return [row[0] for row in warehouse.execute("SELECT order_id FROM ops.order_to_fetch ORDER BY 1").fetchall()]
+
+
+def given_up(warehouse) -> list[tuple[str, bool]]:
+    """State of every report, and whether it says why."""
+    return warehouse.execute("SELECT state, trouble <> '' FROM ops.report ORDER BY report_no").fetchall()
 
 
 def full(warehouse, land, seller, settings, clock, updated: str, amount: str = "99.00") -> None:
@@ -113,11 +117,25 @@ def test_of_two_reports_the_newer_state_counts_whichever_comes_first(warehouse, 
     assert order(warehouse)[1:] == (datetime(2026, 10, 7, 8, tzinfo=UTC), Decimal("26.75"))
 
 
-def test_a_report_that_cannot_be_read_leaves_the_tables_as_they_were(warehouse, told, seller):
-    with pytest.raises(ContractError, match="item-price"):
-        told(row(), row(**{"amazon-order-id": "303-2", "item-price": "much"}))
+def test_a_report_that_cannot_be_read_is_given_up_and_leaves_the_tables_as_they_were(warehouse, told, seller, caplog):
+    assert told(row(), row(**{"amazon-order-id": "303-2", "item-price": "much"})) == 0
     assert order(warehouse) is None
-    assert [report.state for report in report_rows.open_reports(warehouse, seller.seller_id)] == ["landed"]
+    assert listed(warehouse) == []
+    assert given_up(warehouse) == [("failed", True)]
+    assert "item-price" in caplog.text
+    assert report_rows.open_reports(warehouse, seller.seller_id) == []
+
+
+def test_a_report_whose_file_is_gone_is_given_up_and_the_next_one_is_loaded(
+    warehouse, told, seller, settings, clock, caplog
+):
+    report_rows.want(warehouse, seller.seller_id, [(START, START + (END - START) / 2)], now_utc=clock())
+    (lost,) = report_rows.open_reports(warehouse, seller.seller_id, "wanted")
+    url = report_url(settings.raw_url, seller.seller_id, lost.report_no)
+    report_rows.note_landed(warehouse, lost, url, now_utc=clock())
+    assert told(row(), start=START + (END - START) / 2) == 1
+    assert given_up(warehouse) == [("failed", True), ("loaded", False)]
+    assert "is gone" in caplog.text
 
 
 def test_totals_reach_only_as_far_as_no_window_before_is_missing(warehouse, told, land, seller, settings, clock):
