@@ -1,9 +1,9 @@
 """`limits`: how close the product and its peers come to what Amazon's limits allow, in scaled time.
 
-A seller whose tables are to begin twenty days ago, of whom nothing is known: the first slice is a day and tells the
-density, the others aim at 17 pages each. So the bucket's optimum, full pages alone, is not quite within reach: each
-slice ends with a page that is not full. Waits are slept through in this process; what Airflow adds to them is measured
-by `reschedules`.
+A seller whose tables are to begin twenty days ago, of whom nothing is known: the first page tells how many orders there
+are. What the burst pays for is read at once; else slices aim at 17 pages each, so that the bucket's optimum, full pages
+alone, is not quite within reach: each ends with a page that is not full. Waits are slept through in this process; what
+Airflow adds to them is measured by `reschedules`.
 
 Of 10,000 orders the last call is compared with the optimum. What fits into the burst has an optimum of nothing, so that
 seconds are compared: a client's own, and its waits as long as they are at Amazon. PyAirbyte asks v0, whose burst holds

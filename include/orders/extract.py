@@ -17,13 +17,13 @@ from include.orders.landing import page_url, write_page
 from include.orders.personal_data import remove_personal_data
 from include.orders.personal_files import personal_files
 from include.orders.personal_load import delete_earlier_tries, land_personal_data
-from include.orders.planning import Purpose, Slice
+from include.orders.planning import Purpose, Sample, Slice
 from include.orders.progress import Request
 from include.sellers.registry import Seller
 from include.settings import Settings
 from include.spapi.client import SellingPartnerClient
 from include.spapi.operations import SEARCH_ORDERS
-from include.spapi.orders import OrdersPage, search_orders
+from include.spapi.orders import OrdersPage, search_orders, updates_on
 from include.warehouse.connection import Connection, seller_lock
 
 # A million orders in one window; what goes on beyond is no answer but a loop.
@@ -189,7 +189,7 @@ class _Extraction:
         return (self.now() - self.begun_utc) / timedelta(hours=1)
 
     def _read(self, window: windows.Window) -> bool:
-        """Read a window to its end; false where the run has had enough before."""
+        """Read a window to its end, or find it too long and narrow it; false where the run has had enough before."""
         log.info(
             "Window %d (%s): changes from %s to %s, both included%s",
             window.window_id,
@@ -206,7 +206,10 @@ class _Extraction:
             if window.pages and self._has_had_enough():
                 return False
             try:
-                window, page = self._read_page(window)
+                page = self._ask(window)
+                if self._has_narrowed(window, page):
+                    return True
+                window = self._land(window, page)
             except ContractError as problem:
                 if not token_kept_from_before or problem.code != REFUSED_INPUT:
                     self._drop_if_refused(window, problem)
@@ -237,15 +240,38 @@ class _Extraction:
                 "asked for as always. Compare its bounds, marketplaces and INCLUDED_DATA with Amazon's words."
             )
 
-    def _read_page(self, window: windows.Window) -> tuple[windows.Window, OrdersPage]:
+    def _ask(self, window: windows.Window) -> OrdersPage:
         worth = planning.pages_worth_waiting_for(window.expected_orders, window.pages)
         page = search_orders(self.client, window.query, window.next_token, come_back_for=worth)
-        extracted_utc = self.now()
         if page.last_updated_before_utc and page.last_updated_before_utc < window.window_start_utc:
             raise ContractError(
                 "searchOrders: `$.lastUpdatedBefore` lies before the window that was asked for.",
                 request_id=page.request_id,
             )
+        return page
+
+    def _has_narrowed(self, window: windows.Window, page: OrdersPage) -> bool:
+        """Where nothing was known of a window, let its first page tell whether it would exceed the quota by far."""
+        updates = updates_on(page) if window.expected_orders is None and not window.pages and page.next_token else None
+        if updates is None:
+            return False
+        slice_ = Slice(window.purpose, window.window_start_utc, window.window_end_utc, None)
+        sample = Sample(*updates, page.orders)
+        part = planning.narrowed(slice_, sample, self.client.quota_left(SEARCH_ORDERS) + 1)
+        if part is None:
+            return False
+        windows.narrow(self.connection, window, part)
+        log.info(
+            "Window %d holds too much for the calls left: it is changes from %s to %s now, about %d orders",
+            window.window_id,
+            format_utc(part.start_utc),
+            format_utc(part.end_utc),
+            part.expected_orders,
+        )
+        return True
+
+    def _land(self, window: windows.Window, page: OrdersPage) -> windows.Window:
+        extracted_utc = self.now()
         try:
             body = remove_personal_data(page.body)
         except SellerOrdersError as problem:
@@ -263,7 +289,7 @@ class _Extraction:
             now_utc=extracted_utc,
         )
         write_page(url, body)
-        moved = windows.record_page(
+        return windows.record_page(
             self.connection,
             window,
             page_url=url,
@@ -272,4 +298,3 @@ class _Extraction:
             replied_bound_utc=page.last_updated_before_utc,
             extracted_utc=extracted_utc,
         )
-        return moved, page

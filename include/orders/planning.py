@@ -7,7 +7,7 @@ when it was younger than the overlap (`settled_utc`), and once a week at the las
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from math import ceil
@@ -20,8 +20,6 @@ from include.spapi.orders import MOST_ORDERS_PER_PAGE
 AMAZON_DELAY = timedelta(minutes=2)
 LONGEST_SLICE = timedelta(days=30)
 SHORTEST_SLICE = timedelta(minutes=15)
-# Where nothing is known of a seller, one call tells how much a day holds.
-FIRST_SLICE = timedelta(days=1)
 # A slice aims at 17 of the 20 pages that the burst gives, because a busy week is not like the last.
 ORDERS_PER_SLICE = round(0.85 * SEARCH_ORDERS.burst) * MOST_ORDERS_PER_PAGE
 # A density from less than this, or from less than a page, is chance.
@@ -31,6 +29,8 @@ AMAZON_SHOWS = timedelta(days=2 * 365)
 AMAZON_SHOWS_IN_FE_FROM = datetime(2016, 1, 1, tzinfo=UTC)
 MOST_PAGES_PER_VISIT = 5
 LOOK_BACK_EVERY = timedelta(hours=12)
+# A first page is a guess: a window that may exceed the bucket by a tenth costs no more than to begin it again.
+WORTH_TRYING = 1.1
 
 
 class Purpose(StrEnum):
@@ -73,9 +73,12 @@ class Sample:
 
 
 def slice_length(samples: Sequence[Sample]) -> timedelta:
-    """How long a slice may be so that it rarely exceeds the burst, by the densest of these windows."""
+    """How long a slice may be so that it rarely exceeds the burst, by the densest of these windows.
+
+    Where there is none its first page tells.
+    """
     if not samples:
-        return FIRST_SLICE
+        return LONGEST_SLICE
     density = max(sample.per_second for sample in samples)
     if density == 0:
         return LONGEST_SLICE
@@ -83,15 +86,49 @@ def slice_length(samples: Sequence[Sample]) -> timedelta:
 
 
 def cut(
-    purpose: Purpose, start_utc: datetime, end_utc: datetime, samples: Sequence[Sample], *, from_end: bool = False
+    purpose: Purpose,
+    start_utc: datetime,
+    end_utc: datetime,
+    samples: Sequence[Sample],
+    *,
+    from_end: bool = False,
+    quota_left: float = 0.0,
 ) -> Slice:
-    """Cut one slice off a stretch, at its start, or with `from_end` at its end."""
+    """Cut one slice off a stretch, at its start, or with `from_end` at its end; all where the quota pays for it."""
     length = min(slice_length(samples), end_utc - start_utc)
     density = max(sample.per_second for sample in samples) if samples else None
+    whole = min(LONGEST_SLICE, end_utc - start_utc)
+    if density is not None and density * whole.total_seconds() <= int(quota_left) * MOST_ORDERS_PER_PAGE:
+        length = whole
     expected = None if density is None else ceil(density * length.total_seconds())
     if from_end:
         return Slice(purpose, end_utc - length, end_utc, expected)
     return Slice(purpose, start_utc, start_utc + length, expected)
+
+
+def narrowed(slice_: Slice, page: Sample, quota_left: float) -> Slice | None:
+    """Cut a slice of which nothing was known, by its first page.
+
+    Args:
+        slice_: As it was asked for; history keeps its end, all others their start.
+        page: From the first to the last update on that page; as it has a next one, half a page counts as a whole.
+        quota_left: Calls left, this page's included.
+
+    Returns:
+        None where it may stay as it is.
+    """
+    from_end = slice_.purpose is Purpose.HISTORY
+    if page.orders >= MOST_ORDERS_PER_PAGE / 2:
+        page = replace(page, orders=MOST_ORDERS_PER_PAGE)
+    part = cut(
+        slice_.purpose,
+        slice_.start_utc,
+        slice_.end_utc,
+        [page],
+        from_end=from_end,
+        quota_left=quota_left * WORTH_TRYING,
+    )
+    return None if (part.start_utc, part.end_utc) == (slice_.start_utc, slice_.end_utc) else part
 
 
 def settled_after(

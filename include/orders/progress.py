@@ -110,7 +110,7 @@ def _nightly(
         paid = int(quota_left) * MOST_ORDERS_PER_PAGE
         end = min(end, start + timedelta(seconds=int(paid / density)))
     end = _share_of_search(connection, seller, start, end, quota_left)
-    return cut(Purpose.NIGHTLY, start, end, samples) if start < end else None
+    return cut(Purpose.NIGHTLY, start, end, samples, quota_left=quota_left) if start < end else None
 
 
 def _share_of_search(

@@ -134,6 +134,15 @@ def restart(connection: Connection, window: Window, seller: Seller, settings: Se
     return select(connection, "window_id = %s", window.window_id)[0]
 
 
+def narrow(connection: Connection, window: Window, part: Slice) -> None:
+    """Let a window that has landed nothing yet hold only a part of its time; the rest is planned anew."""
+    connection.execute(
+        "UPDATE ops.extraction_window SET window_start_utc = %s, window_end_utc = %s, complete_through_utc = %s,"
+        " expected_orders = %s WHERE window_id = %s",
+        (part.start_utc, part.end_utc, part.end_utc, part.expected_orders, window.window_id),
+    )
+
+
 def drop(connection: Connection, window: Window) -> None:
     """Forget a window as if it had never been opened; what it asked for is planned anew."""
     connection.execute("DELETE FROM ops.extraction_window WHERE window_id = %s", (window.window_id,))

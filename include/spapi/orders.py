@@ -53,6 +53,14 @@ class OrdersPage:
     quota_left: float
 
 
+class _Updated(msgspec.Struct, rename="camel"):
+    last_updated_time: datetime
+
+
+class _Updates(msgspec.Struct):
+    orders: list[_Updated]
+
+
 class _Single(msgspec.Struct):
     order: msgspec.Raw
 
@@ -112,6 +120,16 @@ def search_orders(
     if token and (token == next_token or not token.isprintable()):
         raise ContractError("searchOrders: `$.pagination.nextToken` leads nowhere.", request_id=reply.request_id)
     return OrdersPage(body, len(envelope.orders), token or None, bound, reply.request_id, reply.quota_left)
+
+
+def updates_on(page: OrdersPage) -> tuple[datetime, datetime] | None:
+    """Return the first and the last update on a page, None where it does not tell."""
+    try:
+        updates = [order.last_updated_time for order in msgspec.json.decode(page.body, type=_Updates).orders]
+    except UNREADABLE:
+        return None
+    aware = [at_utc for at_utc in updates if at_utc.tzinfo]
+    return (min(aware), max(aware)) if aware else None
 
 
 def get_order(client: SellingPartnerClient, order_id: str, included_data: Sequence[str]) -> bytes | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 from include.clock import Now, format_utc
@@ -29,6 +30,7 @@ class Shop:
 
     Attributes:
         fields: What each order has besides.
+        is_mixed: Whether a window's orders come in no order of time.
     """
 
     def __init__(self, now: Now, *, page_size: int = 2, bound_lag: timedelta = timedelta(0)) -> None:
@@ -39,6 +41,7 @@ class Shop:
         self.indexed: dict[str, datetime] = {}
         self.asked: list[dict[str, str]] = []
         self.fields: dict[str, Any] = {}
+        self.is_mixed = False
         self.before_answer: Callable[[], None] = lambda: None
 
     def change(self, number: int, *, at_utc: datetime | None = None, late: timedelta = timedelta(0)) -> None:
@@ -69,24 +72,29 @@ class Shop:
         end -= self.bound_lag
         after = self._read_token(query.get("paginationToken"))
         found = sorted(
-            (utc, name)
+            (self._place(name, utc), name, utc)
             for name, utc in self.updated.items()
-            if start <= utc <= end and (utc, name) > after and self.indexed[name] <= self.now()
+            if start <= utc <= end and (self._place(name, utc), name) > after and self.indexed[name] <= self.now()
         )
         page, rest = found[: self.page_size], found[self.page_size :]
-        token = f"{page[-1][0].isoformat()} {page[-1][1]} {self.now().isoformat()}" if rest else None
+        token = f"{page[-1][0]} {page[-1][1]} {self.now().isoformat()}" if rest else None
         orders = [
-            an_order(name, updated=utc.isoformat(), amount=self.amount(name, utc), **self.fields) for utc, name in page
+            an_order(name, updated=utc.isoformat(), amount=self.amount(name, utc), **self.fields)
+            for _, name, utc in page
         ]
         return Reply(a_page(*orders, next_token=token, last_updated_before=format_utc(end)), "request-1")
 
-    def _read_token(self, token: str | None) -> tuple[datetime, str]:
+    def _place(self, name: str, utc: datetime) -> str:
+        """Where an order stands among a window's."""
+        return sha256(name.encode()).hexdigest() if self.is_mixed else utc.isoformat(timespec="microseconds")
+
+    def _read_token(self, token: str | None) -> tuple[str, str]:
         if token is None:
-            return datetime.min.replace(tzinfo=self.now().tzinfo), ""
-        utc, name, issued = token.split()
+            return "", ""
+        place, name, issued = token.split()
         if self.now() - datetime.fromisoformat(issued) >= TOKEN_LIFE:
             raise ContractError("The paginationToken you have submitted is not valid.")
-        return datetime.fromisoformat(utc), name
+        return place, name
 
     @staticmethod
     def amount(name: str, utc: datetime) -> str:

@@ -10,14 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.orders.planning import (
-    FIRST_SLICE,
     LONGEST_SLICE,
     ORDERS_PER_SLICE,
     SHORTEST_SLICE,
     Purpose,
     Sample,
+    Slice,
     cut,
     first_start,
+    narrowed,
     nightly_start,
     pages_worth_waiting_for,
     settled_after,
@@ -33,8 +34,76 @@ def a_day_of(orders: int) -> Sample:
     return Sample(NOON - timedelta(days=1), NOON, orders)
 
 
-def test_of_an_unknown_seller_one_day_is_asked_first() -> None:
-    assert slice_length([]) == FIRST_SLICE
+def test_of_an_unknown_seller_thirty_days_are_asked_for_and_the_first_page_tells() -> None:
+    assert slice_length([]) == LONGEST_SLICE
+
+
+def unknown(purpose: Purpose = Purpose.NIGHTLY, days: int = 20) -> Slice:
+    return Slice(purpose, NOON - timedelta(days=days), NOON, None)
+
+
+def first_page_of(slice_: Slice, orders: int, page_size: int = 100) -> Sample:
+    """A first page where so many orders are spread evenly over a slice, the oldest first."""
+    between = (slice_.end_utc - slice_.start_utc) / orders
+    return Sample(slice_.start_utc + between, slice_.start_utc + page_size * between, page_size)
+
+
+@pytest.mark.parametrize("orders", [101, 1000, 2000, 2150])
+def test_a_slice_that_the_calls_pay_for_by_its_first_page_stays_whole(orders: int) -> None:
+    assert narrowed(unknown(), first_page_of(unknown(), orders), 20) is None
+
+
+@pytest.mark.parametrize(("orders", "quota_left"), [(2300, 20), (10_000, 20), (1000, 7)])
+def test_one_that_they_do_not_pay_for_is_cut_to_seventeen_pages(orders: int, quota_left: float) -> None:
+    part = narrowed(unknown(), first_page_of(unknown(), orders), quota_left)
+    if orders <= 1700:
+        assert part is None, "less than a slice holds anyway"
+    else:
+        assert part is not None
+        assert part.start_utc == unknown().start_utc
+        assert part.expected_orders is not None
+        assert abs(part.expected_orders - 1700) <= 1
+
+
+def test_a_few_orders_of_one_moment_are_no_reason_to_narrow() -> None:
+    assert narrowed(unknown(), Sample(NOON, NOON, 2), 20) is None
+
+
+@pytest.mark.parametrize("page_size", [60, 99])
+def test_pages_that_are_never_full_do_not_hide_how_much_there_is(page_size: int) -> None:
+    assert narrowed(unknown(), first_page_of(unknown(), 30_000, page_size), 20) is not None
+
+
+def test_of_history_the_newest_is_kept() -> None:
+    history = unknown(Purpose.HISTORY)
+    part = narrowed(history, first_page_of(history, 10_000), 20)
+    assert part is not None
+    assert (part.purpose, part.end_utc) == (Purpose.HISTORY, history.end_utc)
+
+
+@given(
+    orders=st.integers(0, 100),
+    first_s=st.integers(0, 20 * 86_400),
+    spread_s=st.integers(0, 30 * 86_400),
+    quota_left=st.floats(0, 40),
+    purpose=st.sampled_from([Purpose.NIGHTLY, Purpose.HISTORY, Purpose.REQUESTED]),
+)
+def test_whatever_a_first_page_shows_what_is_left_is_a_part_that_is_known(
+    orders: int, first_s: int, spread_s: int, quota_left: float, purpose: Purpose
+) -> None:
+    slice_ = unknown(purpose)
+    first = slice_.start_utc + timedelta(seconds=first_s)
+    part = narrowed(slice_, Sample(first, first + timedelta(seconds=spread_s), orders), quota_left)
+    if part is not None:
+        assert slice_.start_utc <= part.start_utc < part.end_utc <= slice_.end_utc
+        assert part.expected_orders is not None
+
+
+@pytest.mark.parametrize(("orders", "pages"), [(1900, 19), (2000, 20)])
+def test_what_the_calls_left_pay_for_is_one_slice(orders: int, pages: float) -> None:
+    day = (NOON - timedelta(days=1), NOON)
+    assert cut(Purpose.NIGHTLY, *day, [a_day_of(orders)], quota_left=pages).end_utc == NOON
+    assert cut(Purpose.NIGHTLY, *day, [a_day_of(orders)], quota_left=pages - 0.1).end_utc < NOON
 
 
 @pytest.mark.parametrize(
