@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -51,6 +52,8 @@ class OrderBook:
         self.revision = 0
         self._held: dict[str, list[OrderVersion]] = {}
         self._broken: list[OrderVersion] = []
+        self._by_update: list[tuple[datetime, str]] = []
+        self._indexed_revision = -1
 
     def add(self, versions: Iterable[OrderVersion]) -> None:
         """Take in versions of orders; an order of the same instant as a held version replaces it."""
@@ -81,22 +84,39 @@ class OrderBook:
         """One order's state at an instant, None when it did not exist."""
         return newest_at(self._versions(order_id), as_of_utc)
 
-    def orders_as_of(self, as_of_utc: datetime, placed: tuple[datetime, datetime]) -> Iterator[OrderVersion]:
+    def orders_as_of(
+        self,
+        as_of_utc: datetime,
+        placed: tuple[datetime, datetime],
+        updated: tuple[datetime, datetime] | None = None,
+    ) -> Iterator[OrderVersion]:
         """The state of the orders at an instant.
+
+        Bounds only save work: orders beyond them may be among the result.
 
         Args:
             as_of_utc: The instant.
-            placed: Bounds of the orders' creation; they only save work, orders beyond them may be among the result.
+            placed: Bounds of the orders' creation.
+            updated: Bounds of a change, where one is looked for.
         """
         for order in self.generator.orders_between(placed[0].date(), placed[1].date()):
             step = order.step_at(as_of_utc)
             if step >= 0 and order.order_id not in self._held:
                 yield self._generated_version(order, step)
-        for versions in self._held.values():
-            version = newest_at(versions, as_of_utc)
+        for order_id in self._changed_between(*updated) if updated else self._held:
+            version = newest_at(self._held[order_id], as_of_utc)
             if version is not None:
                 yield version
         yield from (version for version in self._broken if version.updated_utc <= as_of_utc)
+
+    def _changed_between(self, start_utc: datetime, end_utc: datetime) -> Iterable[str]:
+        """The held orders that changed between two instants, both included."""
+        if self._indexed_revision != self.revision:
+            self._by_update = sorted((v.updated_utc, order_id) for order_id, held in self._held.items() for v in held)
+            self._indexed_revision = self.revision
+        first = bisect_left(self._by_update, (start_utc, ""))
+        last = bisect_left(self._by_update, (end_utc + timedelta(microseconds=1), ""))
+        return dict.fromkeys(order_id for _, order_id in self._by_update[first:last])
 
     def _versions(self, order_id: str) -> list[OrderVersion]:
         return self._held.get(order_id) or self._generated_versions(order_id)

@@ -42,6 +42,10 @@ class Window(NamedTuple):
         """Between which instants the orders of this window can have been placed, with room to spare."""
         return self.start_utc if self.by_creation else self.start_utc - LONGEST_LIFE, self.end_utc
 
+    def updated(self) -> tuple[datetime, datetime] | None:
+        """Between which instants an order of this window changed, where the bounds are about that."""
+        return None if self.by_creation else (self.start_utc, self.end_utc)
+
     def holds(self, version: OrderVersion) -> bool:
         """Whether the order lies within the bounds and passes the filters.
 
@@ -91,7 +95,7 @@ def find_orders(state: ShopState, window: Window, now_utc: datetime, page_order:
     is_kept = _is_kept(now_utc)
     found = [
         (page_order.key(window.time_of(version), version.order_id), version)
-        for version in state.book.orders_as_of(window.as_of_utc, window.placed())
+        for version in state.book.orders_as_of(window.as_of_utc, window.placed(), window.updated())
         if window.holds(version) and version.marketplace_id in own and is_kept(version)
     ]
     found.sort(key=lambda pair: pair[0])
