@@ -92,7 +92,7 @@ def _night(stack: Stack, sellers: list[Seller], orders: int, progress: Progress)
     wall_s = _seconds(begun_utc, max(ended_utc for _, _, ended_utc in runs))
     # Promised for a thousand; fewer say nothing about it.
     goal_s = GOAL_S if len(sellers) >= SELLERS else None
-    size = f"{len(sellers):,} sellers with {orders} orders each"
+    size = f"{len(sellers):,} seller{'s' if len(sellers) > 1 else ''} with {orders} orders each"
     return [
         Figure(PART, f"{size}, first trigger to last run done, wall", "s", [wall_s], goal_s),
         Figure(PART, f"{size}, DAG runs", "", [len(runs)]),

@@ -21,7 +21,8 @@ AMAZON_DELAY = timedelta(minutes=2)
 LONGEST_SLICE = timedelta(days=30)
 SHORTEST_SLICE = timedelta(minutes=15)
 # A slice aims at 17 of the 20 pages that the burst gives, because a busy week is not like the last.
-ORDERS_PER_SLICE = round(0.85 * SEARCH_ORDERS.burst) * MOST_ORDERS_PER_PAGE
+PAGES_PER_SLICE = round(0.85 * SEARCH_ORDERS.burst)
+ORDERS_PER_SLICE = PAGES_PER_SLICE * MOST_ORDERS_PER_PAGE
 # A density from less than this, or from less than a page, is chance.
 SHORTEST_SAMPLE = timedelta(hours=6)
 # Amazon shows orders for two years, but for its region fe (Japan, Australia, Singapore): there since 2016.

@@ -110,6 +110,10 @@ def _nightly(
         paid = int(quota_left) * MOST_ORDERS_PER_PAGE
         end = min(end, start + timedelta(seconds=int(paid / density)))
     end = _share_of_search(connection, seller, start, end, quota_left)
+    listed = _listed_orders(connection, seller, start, end)
+    if listed:
+        # Better than any guess.
+        samples = [Sample(start, end, listed)]
     return cut(Purpose.NIGHTLY, start, end, samples, quota_left=quota_left) if start < end else None
 
 
@@ -121,21 +125,31 @@ def _share_of_search(
     The start itself where the few that are left are getOrder's, or everything told of has landed and the next load
     closes the gap; the end where no report told of this time.
     """
-    listed = "FROM ops.order_to_fetch WHERE seller_id = %s AND last_updated_utc >= %s"
-    row = connection.execute(f"SELECT count(*) {listed}", (seller.seller_id, start_utc)).fetchone()
-    left = cast("tuple[int]", row)[0]
+    left = _listed_orders(connection, seller, start_utc)
     if not left:
         told = report_rows.totals_through(connection, seller.seller_id)
         return start_utc if told and told > start_utc else end_utc
-    # Whole pages: a page half empty costs as much.
-    share = search_pages(left, quota_left) * MOST_ORDERS_PER_PAGE
-    if not share:
+    pages = min(search_pages(left, quota_left), planning.PAGES_PER_SLICE)
+    if not pages:
         return start_utc
+    # Full pages: one that is half empty costs as much. The order that the last slice ended with comes once more.
     row = connection.execute(
-        f"SELECT last_updated_utc {listed} ORDER BY last_updated_utc OFFSET %s LIMIT 1",
-        (seller.seller_id, start_utc, share - 1),
+        "SELECT max(last_updated_utc) FROM (SELECT last_updated_utc FROM ops.order_to_fetch"
+        " WHERE seller_id = %s AND last_updated_utc >= %s ORDER BY last_updated_utc LIMIT %s) share",
+        (seller.seller_id, start_utc, pages * MOST_ORDERS_PER_PAGE - 1),
     ).fetchone()
-    return min(end_utc, max(cast("datetime", row[0]), start_utc + timedelta(milliseconds=1))) if row else end_utc
+    last_utc = cast("tuple[datetime]", row)[0]
+    return min(end_utc, max(last_utc, start_utc + timedelta(milliseconds=1)))
+
+
+def _listed_orders(connection: Connection, seller: Seller, start_utc: datetime, end_utc: datetime | None = None) -> int:
+    """Count what reports tell of and the tables do not hold in full."""
+    row = connection.execute(
+        "SELECT count(*) FROM ops.order_to_fetch"
+        " WHERE seller_id = %s AND last_updated_utc BETWEEN %s AND coalesce(%s, 'infinity'::timestamptz)",
+        (seller.seller_id, start_utc, end_utc),
+    ).fetchone()
+    return cast("tuple[int]", row)[0]
 
 
 def _settled(connection: Connection, seller: Seller, mark: Watermark | None, last: Window) -> datetime:
