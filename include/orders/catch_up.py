@@ -51,7 +51,6 @@ class CatchUp:
         self._connection = connection
         self._settings = settings
         self._now = now
-        self._has_given_up = False
 
     def begin(self) -> Plan | None:
         """Choose the way where a gap was found that no report covers yet, and note the reports it wants."""
@@ -108,7 +107,6 @@ class CatchUp:
         except (ContractError, AccessDeniedError) as refused:
             log.warning("getOrder is given up, searchOrders reads the rest: %s", refused)
             give_up_details(self._connection, self._seller.seller_id, f"getOrder: {refused}")
-            self._has_given_up = True
             return 0
 
     def is_under_way(self) -> bool:
@@ -133,9 +131,7 @@ class CatchUp:
         return None
 
     def is_worth_a_load(self) -> bool:
-        """Whether something landed that should not wait for more, or the next run has to read what is left."""
-        if self._has_given_up:
-            return True
+        """Whether something landed that should not wait for more."""
         seller_id = self._seller.seller_id
         landed = report_rows.open_reports(self._connection, seller_id, "landed")
         pending = report_rows.open_reports(self._connection, seller_id, "wanted", "requested")

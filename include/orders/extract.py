@@ -13,7 +13,7 @@ from include.log_context import of_window
 from include.orders import planning, progress, windows
 from include.orders.catch_up import CatchUp
 from include.orders.coverage import log_what_is_not_covered
-from include.orders.landing import page_url, write_page
+from include.orders.landing import delete_pages, page_url, write_page
 from include.orders.personal_data import remove_personal_data
 from include.orders.personal_files import personal_files
 from include.orders.personal_load import delete_earlier_tries, land_personal_data
@@ -23,13 +23,11 @@ from include.sellers.registry import Seller
 from include.settings import Settings
 from include.spapi.client import SellingPartnerClient
 from include.spapi.operations import SEARCH_ORDERS
-from include.spapi.orders import OrdersPage, search_orders, updates_on
+from include.spapi.orders import REFUSED_INPUT, OrdersPage, search_orders, updates_on
 from include.warehouse.connection import Connection, seller_lock
 
 # A million orders in one window; what goes on beyond is no answer but a loop.
 MOST_PAGES = 10_000
-# Amazon's code for a parameter it does not take; a pagination token that lapsed early is one.
-REFUSED_INPUT = "InvalidInput"
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +95,8 @@ def extract_orders(
             wait = not_yet
         if catch_up:
             wait = catch_up.meanwhile(wait, is_done=not more)
+            # A report, or getOrder, that was given up meanwhile leaves its share to searchOrders.
+            more = more or (wait is None and extraction.has_more())
         is_load_due = catch_up is not None and catch_up.is_worth_a_load()
         if wait:
             if not (is_load_due or windows.has_slice_to_load(connection, seller.seller_id)):
@@ -142,6 +142,10 @@ class _Extraction:
             with of_window(window):
                 if not self._read(window):
                     return True
+
+    def has_more(self) -> bool:
+        """Whether there is something to ask for by now."""
+        return self._next_slice() is not None
 
     def result(self, more: bool) -> ExtractResult:
         """Count what the run has landed, earlier visits included."""
@@ -211,6 +215,7 @@ class _Extraction:
                     return True
                 window = self._land(window, page)
             except ContractError as problem:
+                # A token that lapsed early is a parameter that Amazon does not take.
                 if not token_kept_from_before or problem.code != REFUSED_INPUT:
                     self._drop_if_refused(window, problem)
                     raise
@@ -251,15 +256,18 @@ class _Extraction:
         return page
 
     def _has_narrowed(self, window: windows.Window, page: OrdersPage) -> bool:
-        """Where nothing was known of a window, let its first page tell whether it would exceed the quota by far."""
-        updates = updates_on(page) if window.expected_orders is None and not window.pages and page.next_token else None
+        """Let the first page tell whether the window would exceed the quota by far."""
+        is_first = not window.pages and page.next_token and window.purpose is not Purpose.REREAD
+        updates = updates_on(page) if is_first else None
         if updates is None:
             return False
-        slice_ = Slice(window.purpose, window.window_start_utc, window.window_end_utc, None)
+        slice_ = Slice(window.purpose, window.window_start_utc, window.window_end_utc, window.expected_orders)
         sample = Sample(*updates, page.orders)
         part = planning.narrowed(slice_, sample, self.client.quota_left(SEARCH_ORDERS) + 1)
         if part is None:
             return False
+        # An earlier try may have landed pages under the bounds of that time, which nobody would find any more.
+        delete_pages([page_url(self.settings.raw_url, self.seller.seller_id, window, 1)])
         windows.narrow(self.connection, window, part)
         log.info(
             "Window %d holds too much for the calls left: it is changes from %s to %s now, about %d orders",

@@ -14,6 +14,7 @@ from decimal import Decimal, InvalidOperation
 from itertools import chain
 from typing import IO, Any, Final
 
+from include.clock import AMAZON_BEGAN, AMAZON_ENDS
 from include.errors import ContractError
 from include.sellers.regions import Region
 
@@ -202,6 +203,6 @@ def _instant(row: dict[str, str], column: str) -> datetime:
         instant = datetime.fromisoformat(row[column].strip())
     except ValueError:
         instant = None
-    if instant is None or instant.tzinfo is None:
+    if instant is None or instant.tzinfo is None or not AMAZON_BEGAN <= instant.year <= AMAZON_ENDS:
         raise ContractError(f"A report of orders: {column} of {row[ORDER_ID][:40]} is no instant.")
     return instant

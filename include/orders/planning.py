@@ -32,6 +32,8 @@ MOST_PAGES_PER_VISIT = 5
 LOOK_BACK_EVERY = timedelta(hours=12)
 # A first page is a guess: a window that may exceed the bucket by a tenth costs no more than to begin it again.
 WORTH_TRYING = 1.1
+# Nor is a page of a busy hour a reason to expect a busy month, where something is known of the seller.
+SURPRISE = 3
 
 
 class Purpose(StrEnum):
@@ -81,9 +83,9 @@ def slice_length(samples: Sequence[Sample]) -> timedelta:
     if not samples:
         return LONGEST_SLICE
     density = max(sample.per_second for sample in samples)
-    if density == 0:
+    if density * LONGEST_SLICE.total_seconds() <= ORDERS_PER_SLICE:
         return LONGEST_SLICE
-    return min(LONGEST_SLICE, max(SHORTEST_SLICE, timedelta(seconds=round(ORDERS_PER_SLICE / density))))
+    return max(SHORTEST_SLICE, timedelta(seconds=round(ORDERS_PER_SLICE / density)))
 
 
 def cut(
@@ -97,7 +99,8 @@ def cut(
 ) -> Slice:
     """Cut one slice off a stretch, at its start, or with `from_end` at its end; all where the quota pays for it."""
     length = min(slice_length(samples), end_utc - start_utc)
-    density = max(sample.per_second for sample in samples) if samples else None
+    # Windows without an order tell nothing: they may have ended before the first.
+    density = max((sample.per_second for sample in samples), default=0.0) or None
     whole = min(LONGEST_SLICE, end_utc - start_utc)
     if density is not None and density * whole.total_seconds() <= int(quota_left) * MOST_ORDERS_PER_PAGE:
         length = whole
@@ -108,7 +111,7 @@ def cut(
 
 
 def narrowed(slice_: Slice, page: Sample, quota_left: float) -> Slice | None:
-    """Cut a slice of which nothing was known, by its first page.
+    """Cut a slice of which nothing was known, or too little by far, by its first page.
 
     Args:
         slice_: As it was asked for; history keeps its end, all others their start.
@@ -121,14 +124,15 @@ def narrowed(slice_: Slice, page: Sample, quota_left: float) -> Slice | None:
     from_end = slice_.purpose is Purpose.HISTORY
     if page.orders >= MOST_ORDERS_PER_PAGE / 2:
         page = replace(page, orders=MOST_ORDERS_PER_PAGE)
-    part = cut(
-        slice_.purpose,
-        slice_.start_utc,
-        slice_.end_utc,
-        [page],
-        from_end=from_end,
-        quota_left=quota_left * WORTH_TRYING,
-    )
+    # Before the first order there is none.
+    first = slice_.start_utc if from_end else min(slice_.end_utc, max(slice_.start_utc, page.start_utc))
+    whole = page.per_second * (slice_.end_utc - first).total_seconds()
+    if slice_.expected_orders is not None and whole <= SURPRISE * slice_.expected_orders:
+        return None
+    paid = quota_left * WORTH_TRYING
+    part = cut(slice_.purpose, first, slice_.end_utc, [page], from_end=from_end, quota_left=paid)
+    if not from_end:
+        part = replace(part, start_utc=slice_.start_utc)
     return None if (part.start_utc, part.end_utc) == (slice_.start_utc, slice_.end_utc) else part
 
 

@@ -111,7 +111,8 @@ def _nightly(
         end = min(end, start + timedelta(seconds=int(paid / density)))
     end = _share_of_search(connection, seller, start, end, quota_left)
     listed = _listed_orders(connection, seller, start, end)
-    if listed:
+    told = report_rows.totals_through(connection, seller.seller_id)
+    if listed and told and told >= end:
         # Better than any guess.
         samples = [Sample(start, end, listed)]
     return cut(Purpose.NIGHTLY, start, end, samples, quota_left=quota_left) if start < end else None
@@ -175,7 +176,8 @@ def _reread(
     affordable = int(REREAD_SHARE * MOST_ORDERS_PER_PAGE * (int(quota_left) - 1))
     if not (mark and last and settings.reread_days) or now_utc - mark.reread_utc < REREAD_EVERY:
         return None
-    if _share_of_search(connection, seller, PAST, now_utc, quota_left) != now_utc:
+    told = report_rows.totals_through(connection, seller.seller_id)
+    if _listed_orders(connection, seller, PAST) or (told and told > mark.complete_through_utc):
         # First what is missing, then what may be.
         return None
     if affordable <= 0:

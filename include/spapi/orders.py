@@ -76,8 +76,9 @@ class _Envelope(msgspec.Struct, rename="camel"):
 
 
 MOST_ORDERS_PER_PAGE = 100
-# What getOrder answers for an order that it knows nothing of, and for an id that it does not take.
-NOT_SHOWN = ("ResourceNotFound", "InvalidInput")
+# Amazon's codes for an order that it does not know, and for a parameter that it does not take.
+NOT_FOUND = "ResourceNotFound"
+REFUSED_INPUT = "InvalidInput"
 _envelope = msgspec.json.Decoder(_Envelope)
 
 
@@ -114,7 +115,7 @@ def search_orders(
     except UNREADABLE as problem:
         raise ContractError(f"searchOrders: {problem}.", request_id=reply.request_id) from None
     bound = envelope.last_updated_before
-    if bound is not None and not (bound.tzinfo and AMAZON_BEGAN <= bound.year <= AMAZON_ENDS):
+    if bound is not None and not _is_sane(bound):
         raise ContractError("searchOrders: `$.lastUpdatedBefore` is no instant.", request_id=reply.request_id)
     token = envelope.pagination.next_token if envelope.pagination else None
     if token and (token == next_token or not token.isprintable()):
@@ -128,27 +129,28 @@ def updates_on(page: OrdersPage) -> tuple[datetime, datetime] | None:
         updates = [order.last_updated_time for order in msgspec.json.decode(page.body, type=_Updates).orders]
     except UNREADABLE:
         return None
-    aware = [at_utc for at_utc in updates if at_utc.tzinfo]
-    return (min(aware), max(aware)) if aware else None
+    sane = [at_utc for at_utc in updates if _is_sane(at_utc)]
+    return (min(sane), max(sane)) if sane else None
 
 
 def get_order(client: SellingPartnerClient, order_id: str, included_data: Sequence[str]) -> bytes | None:
-    """Ask for one order; returns it as Amazon sent it but for characters that nothing can keep.
-
-    Returns:
-        None where Amazon does not show the order, or does not take its id.
+    """Ask for one order; returns it as Amazon sent it but for characters that nothing can keep, None where it has none.
 
     Raises:
-        ContractError: The answer is not the documented envelope.
+        ContractError: Amazon does not take the id (code `REFUSED_INPUT`), or the answer is not the documented envelope.
         SellerOrdersError: As `SellingPartnerClient.get` says.
     """
     try:
         reply = client.get(GET_ORDER, {"includedData": ",".join(included_data)}, id_=order_id)
     except ContractError as refused:
-        if refused.code in NOT_SHOWN:
+        if refused.code == NOT_FOUND:
             return None
         raise
     try:
         return bytes(msgspec.json.decode(keepable(reply.body), type=_Single).order)
     except UNREADABLE as problem:
         raise ContractError(f"getOrder: {problem}.", request_id=reply.request_id) from None
+
+
+def _is_sane(instant: datetime) -> bool:
+    return instant.tzinfo is not None and AMAZON_BEGAN <= instant.year <= AMAZON_ENDS

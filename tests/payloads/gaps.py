@@ -54,10 +54,14 @@ class Gap:
         first, last = self.clock() - timedelta(hours=12), self.clock() - timedelta(minutes=3)
         self.amazon.add_orders(self.seller.seller_id, spread(orders // days // 2, first, last, "302"))
         self.run()
+        self.lapse_further(orders=orders, days=days, prefix="303")
+
+    def lapse_further(self, *, orders: int, days: int, prefix: str = "304") -> None:
+        """Let so many days more pass with so many orders in all."""
         begun_utc = self.clock()
         self.clock.advance(days=days)
         last = self.clock() - timedelta(minutes=5)
-        self.amazon.add_orders(self.seller.seller_id, spread(orders, begun_utc, last, "303"))
+        self.amazon.add_orders(self.seller.seller_id, spread(orders, begun_utc, last, prefix))
         self.totals_utc = self.detail_utc = None
 
     def run(self) -> list[Run]:
@@ -96,6 +100,10 @@ class Gap:
         """The first column of the only row."""
         row = self.warehouse.execute(query).fetchone()
         return row and row[0]
+
+    def is_closed(self) -> bool:
+        """Whether the tables reach as far as a run's patience for what is new lets them."""
+        return self.clock() - self.one("SELECT complete_through_utc FROM ops.watermark") < timedelta(hours=2)
 
     def equals_truth(self) -> bool:
         """Whether the tables hold what the fake Amazon holds of the same time."""

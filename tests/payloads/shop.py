@@ -30,6 +30,8 @@ class Shop:
 
     Attributes:
         fields: What each order has besides.
+        calls_left: What its bucket holds, however much is asked.
+        last_updated: What its orders say of their last update, "" for the truth.
         is_mixed: Whether a window's orders come in no order of time.
     """
 
@@ -41,6 +43,8 @@ class Shop:
         self.indexed: dict[str, datetime] = {}
         self.asked: list[dict[str, str]] = []
         self.fields: dict[str, Any] = {}
+        self.calls_left = float(SEARCH_ORDERS.burst)
+        self.last_updated = ""
         self.is_mixed = False
         self.before_answer: Callable[[], None] = lambda: None
 
@@ -51,8 +55,8 @@ class Shop:
         self.indexed[name] = self.updated[name] + late
 
     def quota_left(self, operation: Operation) -> float:
-        """Always a full bucket."""
-        return float(operation.burst)
+        """As much as it was told."""
+        return self.calls_left if operation is SEARCH_ORDERS else float(operation.burst)
 
     def seconds_per_call(self, operation: Operation) -> float:
         """As documented."""
@@ -79,7 +83,7 @@ class Shop:
         page, rest = found[: self.page_size], found[self.page_size :]
         token = f"{page[-1][0]} {page[-1][1]} {self.now().isoformat()}" if rest else None
         orders = [
-            an_order(name, updated=utc.isoformat(), amount=self.amount(name, utc), **self.fields)
+            an_order(name, updated=self.last_updated or utc.isoformat(), amount=self.amount(name, utc), **self.fields)
             for _, name, utc in page
         ]
         return Reply(a_page(*orders, next_token=token, last_updated_before=format_utc(end)), "request-1")

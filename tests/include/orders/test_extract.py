@@ -128,6 +128,7 @@ def test_a_page_that_nobody_can_read_is_refused_with_its_request_id_before_it_la
     seller: Seller, warehouse: Connection, settings: Settings, clock: HandClock
 ) -> None:
     class Garbled:
+        calls_left = 20.0
         quota_left = Shop.quota_left
 
         def get(self, *_: object, **__: object) -> Reply:
@@ -142,6 +143,7 @@ def test_what_lands_is_without_personal_data(
     seller: Seller, warehouse: Connection, settings: Settings, clock: HandClock
 ) -> None:
     class Talkative:
+        calls_left = 20.0
         quota_left = Shop.quota_left
 
         def get(self, *_: object, **__: object) -> Reply:

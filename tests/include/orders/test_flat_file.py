@@ -118,6 +118,7 @@ def test_a_pending_order_has_no_price_and_an_unknown_status_stands_as_it_is():
         ("quantity", "NaN", "quantity of 303-1 is no number"),
         ("quantity", "1e30", "quantity of 303-1 is no number"),
         ("last-updated-date", "yesterday", "last-updated-date of 303-1 is no instant"),
+        ("last-updated-date", "9999-12-31T23:59:59-12:00", "last-updated-date of 303-1 is no instant"),
         ("purchase-date", "2026-10-05T08:00:00", "purchase-date of 303-1 is no instant"),
     ],
 )

@@ -61,6 +61,7 @@ def test_totals_come_within_minutes_and_all_detail_as_fast_as_both_limits_let_it
     # The last page of either, and the runs between, are what a smaller gap feels most.
     assert took < 1.05 * optimum(ORDERS, GENERATION_S) + timedelta(minutes=3)
     assert totals < timedelta(minutes=20)
+    assert lapsed.is_closed()
     assert lapsed.equals_truth()
     assert lapsed.one("SELECT count(*) FROM amazon.orders WHERE detail = 'report'") == 0
     assert lapsed.one("SELECT orders_without_detail FROM amazon.seller_freshness") == 0
@@ -105,6 +106,7 @@ def test_a_report_that_amazon_does_not_make_costs_nothing(
     # An empty bucket makes a report worth it.
     lapsed.drain()
     lapsed.run()
+    assert lapsed.is_closed()
     assert lapsed.equals_truth()
     state = lapsed.one("SELECT state FROM ops.report ORDER BY report_no LIMIT 1")
     assert state == ("loaded" if trouble == "out of order" else "failed")
@@ -119,6 +121,7 @@ def test_where_get_order_is_done_first_no_run_follows_a_run_until_the_window_is_
     # Pages that bring twenty-five orders each: a window that was opened before takes longer than all of getOrder's.
     amazon.client.set_page_order(lapsed.seller.seller_id, repeat=75, shuffled=False)
     runs = lapsed.run()
+    assert lapsed.is_closed()
     assert lapsed.equals_truth()
     assert lapsed.one("SELECT orders_without_detail FROM amazon.seller_freshness") == 0
     assert len(runs) < 60, len(runs)
@@ -142,21 +145,31 @@ def test_a_report_whose_document_never_comes_is_given_up_after_half_a_day(
     assert states == ["requested", "failed"]
 
 
-def test_an_order_that_get_order_does_not_take_stays_as_the_report_told_it(
-    gap: Callable[..., Gap], amazon: RunningFake
+@pytest.mark.parametrize(
+    ("answer", "times"),
+    [(literal.INVALID_INPUT, 1), (literal.ACCESS_DENIED, 1), (literal.RESOURCE_NOT_FOUND, 20)],
+    ids=["an id not taken", "one denied", "the newest not known yet"],
+)
+def test_orders_that_get_order_refuses_while_it_shows_others_stay_as_the_report_told_them(
+    gap: Callable[..., Gap], amazon: RunningFake, answer: literal.LiteralAnswer, times: int
 ) -> None:
     amazon.client.set_reports(generation_s=60)
     lapsed = gap(orders=2600, days=20)
     lapsed.drain()
-    amazon.client.fail_next("getOrder", **literal.INVALID_INPUT._asdict(), times=1)
+    amazon.client.fail_next("getOrder", **answer._asdict(), times=times)
     lapsed.run()
-    assert lapsed.one("SELECT count(*) FROM amazon.orders WHERE detail = 'report'") == 1
+    assert lapsed.is_closed()
+    assert lapsed.one("SELECT count(*) FROM amazon.orders WHERE detail = 'report'") == times
     assert lapsed.one("SELECT count(*) FROM amazon.orders") == 2600 + 65
     assert lapsed.one("SELECT orders_without_detail FROM amazon.seller_freshness") == 0
     assert lapsed.one("SELECT state FROM ops.report ORDER BY report_no DESC LIMIT 1") == "loaded"
 
 
-@pytest.mark.parametrize("answer", [literal.INVALID_INPUT, literal.ACCESS_DENIED], ids=["not taken", "no role"])
+@pytest.mark.parametrize(
+    "answer",
+    [literal.INVALID_INPUT, literal.ACCESS_DENIED, literal.RESOURCE_NOT_FOUND],
+    ids=["not taken", "no role", "not known"],
+)
 def test_where_get_order_serves_nothing_search_orders_reads_the_whole_gap(
     gap: Callable[..., Gap], amazon: RunningFake, answer: literal.LiteralAnswer
 ) -> None:
@@ -165,10 +178,40 @@ def test_where_get_order_serves_nothing_search_orders_reads_the_whole_gap(
     lapsed.drain()
     amazon.client.fail_next("getOrder", **answer._asdict(), times=10_000)
     lapsed.run()
+    assert lapsed.is_closed()
     assert lapsed.equals_truth()
     assert lapsed.one("SELECT count(*) FROM amazon.orders WHERE detail = 'report'") == 0
     assert lapsed.one("SELECT trouble FROM ops.report ORDER BY report_no DESC LIMIT 1").startswith("getOrder")
     assert [key for key in amazon.client.calls() if key[0] == "getOrder"]
+
+
+def test_a_few_listed_orders_whose_ids_get_order_takes_none_of_are_read_by_search_orders(
+    gap: Callable[..., Gap], amazon: RunningFake
+) -> None:
+    amazon.client.set_reports(generation_s=60)
+    lapsed = gap(orders=2600, days=20)
+    lapsed.run()
+    # The nights were dense, what follows is not: a report tells of fifteen.
+    lapsed.lapse_further(orders=15, days=20)
+    lapsed.drain()
+    amazon.client.fail_next("getOrder", **literal.INVALID_INPUT._asdict(), times=10_000)
+    lapsed.run()
+    assert [key for key in amazon.client.calls() if key[0] == "getOrder" and key[2] == 400]
+    assert lapsed.is_closed()
+    assert lapsed.equals_truth()
+    assert lapsed.one("SELECT count(*) FROM amazon.orders WHERE detail = 'report'") == 0
+
+
+def test_after_a_gap_the_weekly_second_look_goes_on(gap: Callable[..., Gap], amazon: RunningFake) -> None:
+    amazon.client.set_reports(generation_s=60)
+    lapsed = gap(orders=2600, days=20)
+    lapsed.drain()
+    lapsed.run()
+    assert lapsed.one("SELECT state FROM ops.report ORDER BY report_no DESC LIMIT 1") == "loaded"
+    for _ in range(8):
+        lapsed.clock.advance(days=1)
+        lapsed.run()
+    assert lapsed.one("SELECT count(*) FROM ops.extraction_window WHERE purpose = 'reread'") >= 1
 
 
 def test_a_gap_without_a_change_is_told_so_and_closed(gap: Callable[..., Gap], amazon: RunningFake) -> None:
@@ -177,6 +220,7 @@ def test_a_gap_without_a_change_is_told_so_and_closed(gap: Callable[..., Gap], a
     lapsed.clock.advance(days=20)
     lapsed.drain()
     lapsed.run()
+    assert lapsed.is_closed()
     assert lapsed.equals_truth()
     through = lapsed.one("SELECT complete_through_utc FROM ops.watermark")
     assert lapsed.clock() - through < timedelta(minutes=30)

@@ -74,6 +74,12 @@ def test_pages_that_are_never_full_do_not_hide_how_much_there_is(page_size: int)
     assert narrowed(unknown(), first_page_of(unknown(), 30_000, page_size), 20) is not None
 
 
+@pytest.mark.parametrize(("orders", "is_narrowed"), [(5000, False), (5200, True)])
+def test_what_is_known_of_a_seller_counts_unless_it_is_wrong_by_far(orders: int, is_narrowed: bool) -> None:
+    known = dataclasses.replace(unknown(), expected_orders=1700)
+    assert (narrowed(known, first_page_of(known, orders), 20) is not None) == is_narrowed
+
+
 def test_of_history_the_newest_is_kept() -> None:
     history = unknown(Purpose.HISTORY)
     part = narrowed(history, first_page_of(history, 10_000), 20)
@@ -147,8 +153,7 @@ def test_slices_follow_each_other_without_a_gap_and_expect_no_more_than_the_burs
         part = cut(Purpose.NIGHTLY, start, end, [a_day_of(orders)], from_end=from_end)
         assert start <= part.start_utc < part.end_utc <= end
         assert part.end_utc - part.start_utc <= LONGEST_SLICE
-        assert part.expected_orders is not None
-        assert part.expected_orders <= max(ORDERS_PER_SLICE, orders * (SHORTEST_SLICE / timedelta(days=1))) + 1
+        assert (part.expected_orders or 0) <= max(ORDERS_PER_SLICE, orders * (SHORTEST_SLICE / timedelta(days=1))) + 1
         if from_end:
             assert part.end_utc == end
             end = part.start_utc

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -128,6 +129,48 @@ def test_no_slice_is_longer_than_thirty_days_however_few_orders_there_are(run: R
     assert [later[0] for later in slices(shop)[1:]] == [earlier[1] for earlier in slices(shop)[:-1]]
 
 
+def test_where_the_first_order_is_younger_than_the_tables_beginning_the_first_page_tells_all_the_same(
+    run: Run, shop: Shop, clock: HandClock, seller: Seller, warehouse: Connection
+) -> None:
+    seller = dataclasses.replace(seller, start_date=date(2026, 9, 15))
+    place(shop, 8000, clock() - timedelta(days=3), clock() - timedelta(minutes=3))
+    run(seller)
+    assert loaded(warehouse) == 8000
+    assert max(pages_of(shop, bounds) for bounds in slices(shop)) <= 20
+
+
+def test_a_window_without_an_order_tells_nothing_of_the_next_one(
+    run: Run, shop: Shop, clock: HandClock, seller: Seller, warehouse: Connection
+) -> None:
+    seller = dataclasses.replace(seller, start_date=date(2026, 8, 5))
+    place(shop, 8000, clock() - timedelta(days=20), clock() - timedelta(minutes=3))
+    run(seller)
+    assert loaded(warehouse) == 8000
+    assert max(pages_of(shop, bounds) for bounds in slices(shop)) <= 20
+
+
+def test_a_first_page_that_tells_of_an_impossible_time_narrows_nothing(run: Run, shop: Shop, clock: HandClock) -> None:
+    place(shop, 150, datetime(2026, 10, 5, tzinfo=UTC), clock() - timedelta(minutes=3))
+    shop.page_size = 2
+    shop.last_updated = "9999-12-31T00:00:00Z"
+    _, result = run()
+    assert (result.orders, result.rejected) == (0, 150)
+
+
+def test_a_window_that_is_begun_again_and_narrowed_then_leaves_no_page_behind(
+    run: Run, shop: Shop, clock: HandClock, seller: Seller, settings: Settings, warehouse: Connection, tmp_path: Path
+) -> None:
+    seller = dataclasses.replace(seller, start_date=date(2026, 9, 15))
+    place(shop, 2150, datetime(2026, 9, 15, tzinfo=UTC), clock() - timedelta(minutes=3))
+    run(seller, dataclasses.replace(settings, most_pages_per_run=5))
+    clock.advance(hours=25)
+    shop.calls_left = 3.0
+    run(seller)
+    assert loaded(warehouse) == 2150
+    known = {url for (url,) in warehouse.execute("SELECT page_url FROM ops.landed_page").fetchall()}
+    assert {f"file://{page}" for page in (tmp_path / "raw" / "orders").rglob("page-*.gz")} == known
+
+
 def test_a_run_ends_after_its_pages_and_the_next_one_goes_on_with_the_next_page(
     run: Run, shop: Shop, clock: HandClock, settings: Settings, warehouse: Connection
 ) -> None:
@@ -230,7 +273,7 @@ def test_the_weekly_look_reaches_only_as_far_back_as_the_bucket_pays_for(
     place(shop, 3500, clock(), clock() + timedelta(days=7))
     clock.advance(days=7, minutes=5)
     run()
-    shop.quota_left = lambda _: 11.0  # type: ignore[method-assign]
+    shop.calls_left = 11.0
     clock.advance(days=1)
     shop.asked.clear()
     clock.advance(days=6)
