@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import itertools
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -27,6 +28,8 @@ TOO_LONG = "Date range exceeded. Report can be requested only upto 30 days"
 URL_LIFE = timedelta(minutes=5)
 MOST_MARKETPLACES = 25
 DOWNLOAD_PATH = "report-documents"
+# A report of a million orders takes minutes to write; all others are there before anybody asks.
+PATIENCE_S = 2.0
 
 
 class _Wanted(msgspec.Struct, rename="camel"):
@@ -46,7 +49,7 @@ class _Report:
     created_utc: datetime
     created_s: float
     generation_s: float
-    text: str | None
+    text: Future[str] | None
     fatal: bool
 
 
@@ -57,6 +60,7 @@ class Reports:
         self._world = world
         self._reports: dict[str, _Report] = {}
         self._numbers = itertools.count(50_001)
+        self._writer = ThreadPoolExecutor(1, "reports")
 
     def create(self, call: Call) -> dict[str, object]:
         """CreateReport.
@@ -66,13 +70,13 @@ class Reports:
         """
         wanted, now_utc = _read(call), self._world.clock.now()
         end_utc = (wanted.data_end_time or now_utc).astimezone(UTC)
-        fatal, text = False, None
+        fatal, text = True, None
         if self._world.report_settings.fatal_texts:
-            fatal, text = True, self._world.report_settings.fatal_texts.pop(0)
+            text = self._writer.submit(str, self._world.report_settings.fatal_texts.pop(0))
         elif end_utc - wanted.data_start_time > LONGEST:
-            fatal, text = True, TOO_LONG
+            text = self._writer.submit(str, TOO_LONG)
         else:
-            text = self._text(call.state, wanted, min(end_utc, latest_end(now_utc)), now_utc)
+            fatal, text = False, self._text(call.state, wanted, min(end_utc, latest_end(now_utc)), now_utc)
         report_id = f"{next(self._numbers)}018000"
         self._reports[report_id] = _Report(
             report_id,
@@ -137,20 +141,22 @@ class Reports:
         headers = {"Content-Type": f"text/plain; charset={charset}"}
         if unpacks:
             headers["Content-Encoding"] = "gzip"
-        return 200, headers, gzip.compress((report.text or "").encode(codec, "replace"), 1)
+        return 200, headers, gzip.compress((report.text.result() if report.text else "").encode(codec, "replace"), 1)
 
-    def _text(self, state: ShopState, wanted: _Wanted, end_utc: datetime, now_utc: datetime) -> str | None:
+    def _text(self, state: ShopState, wanted: _Wanted, end_utc: datetime, now_utc: datetime) -> Future[str] | None:
         start_utc = wanted.data_start_time.astimezone(UTC)
         window = Window(
             start_utc, end_utc, by_creation=False, as_of_utc=end_utc, marketplace_ids=frozenset(wanted.marketplace_ids)
         )
         versions = [v for v in find_orders(state, window, now_utc).versions if v.verbatim is None]
-        return flat_file(state.shop.region, versions) if versions else None
+        return self._writer.submit(flat_file, state.shop.region, versions) if versions else None
 
     def _status(self, report: _Report) -> str:
         passed = self._world.plans.monotonic() - report.created_s
         if passed < report.generation_s:
             return "IN_QUEUE" if passed < report.generation_s / 3 else "IN_PROGRESS"
+        if report.text and wait([report.text], PATIENCE_S).not_done:
+            return "IN_PROGRESS"
         if report.fatal:
             return "FATAL"
         return "CANCELLED" if report.text is None else "DONE"
