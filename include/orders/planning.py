@@ -30,9 +30,7 @@ AMAZON_SHOWS = timedelta(days=2 * 365)
 AMAZON_SHOWS_IN_FE_FROM = datetime(2016, 1, 1, tzinfo=UTC)
 MOST_PAGES_PER_VISIT = 5
 LOOK_BACK_EVERY = timedelta(hours=12)
-# A first page is a guess: a window that may exceed the bucket by a tenth costs no more than to begin it again.
-WORTH_TRYING = 1.1
-# Nor is a page of a busy hour a reason to expect a busy month, where something is known of the seller.
+# A page of a busy hour is no reason to expect a busy month, where something is known of the seller.
 SURPRISE = 3
 
 
@@ -129,7 +127,8 @@ def narrowed(slice_: Slice, page: Sample, quota_left: float) -> Slice | None:
     whole = page.per_second * (slice_.end_utc - first).total_seconds()
     if slice_.expected_orders is not None and whole <= SURPRISE * slice_.expected_orders:
         return None
-    paid = quota_left * WORTH_TRYING
+    # To begin again costs a call and a page that is not full: a few waits are worth as much.
+    paid = quota_left + MOST_PAGES_PER_VISIT
     part = cut(slice_.purpose, first, slice_.end_utc, [page], from_end=from_end, quota_left=paid)
     if not from_end:
         part = replace(part, start_utc=slice_.start_utc)

@@ -48,12 +48,12 @@ def first_page_of(slice_: Slice, orders: int, page_size: int = 100) -> Sample:
     return Sample(slice_.start_utc + between, slice_.start_utc + page_size * between, page_size)
 
 
-@pytest.mark.parametrize("orders", [101, 1000, 2000, 2150])
+@pytest.mark.parametrize("orders", [101, 1000, 2000, 2450])
 def test_a_slice_that_the_calls_pay_for_by_its_first_page_stays_whole(orders: int) -> None:
     assert narrowed(unknown(), first_page_of(unknown(), orders), 20) is None
 
 
-@pytest.mark.parametrize(("orders", "quota_left"), [(2300, 20), (10_000, 20), (1000, 7)])
+@pytest.mark.parametrize(("orders", "quota_left"), [(2600, 20), (10_000, 20), (1800, 7), (1000, 0)])
 def test_one_that_they_do_not_pay_for_is_cut_to_seventeen_pages(orders: int, quota_left: float) -> None:
     part = narrowed(unknown(), first_page_of(unknown(), orders), quota_left)
     if orders <= 1700:
