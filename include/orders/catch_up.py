@@ -104,7 +104,7 @@ class CatchUp:
             return 0
         try:
             return fetch_details(self._connection, self._client, self._seller, self._settings, self._now)
-        except (ContractError, AccessDeniedError) as refused:
+        except ContractError as refused:
             log.warning("getOrder is given up, searchOrders reads the rest: %s", refused)
             give_up_details(self._connection, self._seller.seller_id, f"getOrder: {refused}")
             return 0

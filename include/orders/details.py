@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final, cast
 
 from include.clock import Now
-from include.errors import AccessDeniedError, ContractError, NotYetError, SellerOrdersError
+from include.errors import AccessDeniedError, ContractError, NotYetError
 from include.orders import report_rows, windows
 from include.orders.landing import page_url, write_page
 from include.orders.personal_data import remove_personal_data
@@ -26,8 +26,8 @@ from include.warehouse.connection import Connection
 log = logging.getLogger(__name__)
 # A visit costs a process, so it comes back for many; before the bucket is full, because an overflow is time lost.
 WORTH_A_VISIT: Final = round(0.8 * GET_ORDER.burst)
-# More refusals in one visit tell nothing new.
-NO_ACCIDENT: Final = 20
+# Where more of a list are refused it is not the orders' fault.
+MOST_REFUSED: Final = 20
 
 
 def fetch_details(
@@ -35,75 +35,50 @@ def fetch_details(
 ) -> int:
     """Fetch as many listed orders as the bucket pays for, the newest first, and land them as one page.
 
-    One that Amazon refuses while it shows others stays as the report told it.
+    What Amazon refuses is asked once more when all others are here: the newest may only be late. A few that it refuses
+    then as well stay as the report told them.
 
     Returns:
         How many are still on the list.
 
     Raises:
-        ContractError: Amazon takes none of the listed orders, or answers what it does not document.
-        AccessDeniedError: Amazon shows this seller none of them.
+        ContractError: Amazon shows too few of the listed orders for them to be at fault, or answers what it does not
+            document.
         SellerOrdersError: As `SellingPartnerClient.get` says; what was fetched before has landed.
     """
-    visit = _Visit(client, included_data(seller, settings))
+    seller_id = seller.seller_id
+    wanted = _wanted(connection, seller_id, int(client.quota_left(GET_ORDER)))
+    is_last_try = bool(wanted) and all(is_refused for _, _, is_refused in wanted)
+    found: list[tuple[str, bytes, datetime]] = []
     try:
-        visit.fetch(_wanted(connection, seller.seller_id, int(client.quota_left(GET_ORDER))))
-        if visit.refused and not visit.found:
-            visit.fetch_proof(_oldest(connection, seller.seller_id, but=list(visit.refused)))
+        for order_id, last_updated_utc, _ in wanted:
+            body, refusal = _ask(client, order_id, included_data(seller, settings))
+            if body is not None:
+                found.append((order_id, body, last_updated_utc))
+            elif is_last_try and _was_served(connection, seller_id):
+                log.warning("Amazon does not show order %s; it stays as the report told it", order_id)
+                _take_off(connection, seller_id, [order_id])
+            elif is_last_try or _note_refused(connection, seller_id, order_id) > MOST_REFUSED:
+                raise ContractError(f"getOrder does not show what a report told of: {refusal}")
     except NotYetError:
         # The bucket held less than it seemed.
         pass
     finally:
-        if visit.found:
-            _land(connection, seller, settings, visit.found, now)
-    if visit.refused and visit.is_proven:
-        log.warning("Amazon does not show %s; they stay as the report told them", ", ".join(visit.refused))
-        _take_off(connection, seller.seller_id, list(visit.refused))
-    return still_wanted(connection, seller.seller_id)
+        if found:
+            _land(connection, seller, settings, found, now)
+    return still_wanted(connection, seller_id)
 
 
-class _Visit:
-    """What getOrder showed this time, and what it refused: with an error, or None where it knows no such order."""
-
-    def __init__(self, client: SellingPartnerClient, included: Sequence[str]) -> None:
-        self._client = client
-        self._included = included
-        self.found: list[tuple[str, bytes, datetime]] = []
-        self.refused: dict[str, SellerOrdersError | None] = {}
-        self.is_proven = False
-
-    def fetch(self, wanted: Sequence[tuple[str, datetime]]) -> None:
-        """Ask for one after the other; a seller who is denied, or many refusals, end it."""
-        for order_id, last_updated_utc in wanted:
-            self._ask(order_id, last_updated_utc)
-            if len(self.refused) >= NO_ACCIDENT or isinstance(self.refused.get(order_id), AccessDeniedError):
-                break
-        self.is_proven = bool(self.found)
-
-    def fetch_proof(self, oldest: tuple[str, datetime] | None) -> None:
-        """Where all were refused another order tells whether it was their fault; the newest may only be late."""
-        if oldest:
-            self._ask(*oldest)
-        elif not any(self.refused.values()):
-            # Amazon says of every listed order that it does not know it.
-            self.is_proven = True
-            return
-        if not self.found:
-            raise next(filter(None, self.refused.values()), None) or ContractError("getOrder knows none of the orders.")
-        self.is_proven = True
-
-    def _ask(self, order_id: str, last_updated_utc: datetime) -> None:
-        try:
-            body = get_order(self._client, order_id, self._included)
-        except (ContractError, AccessDeniedError) as refusal:
-            if isinstance(refusal, ContractError) and refusal.code != REFUSED_INPUT:
-                raise
-            self.refused[order_id] = refusal
-            return
-        if body is None:
-            self.refused[order_id] = None
-        else:
-            self.found.append((order_id, body, last_updated_utc))
+def _ask(client: SellingPartnerClient, order_id: str, included: Sequence[str]) -> tuple[bytes | None, str]:
+    """The order, or None and why Amazon refuses it."""
+    try:
+        return get_order(client, order_id, included), "it does not know it."
+    except AccessDeniedError as denied:
+        return None, str(denied)
+    except ContractError as refused:
+        if refused.code != REFUSED_INPUT:
+            raise
+        return None, str(refused)
 
 
 def still_wanted(connection: Connection, seller_id: str) -> int:
@@ -122,22 +97,36 @@ def waiting_pages(connection: Connection, seller_id: str) -> int:
     return cast("tuple[int]", row)[0]
 
 
-def _wanted(connection: Connection, seller_id: str, calls: int) -> list[tuple[str, datetime]]:
+def _wanted(connection: Connection, seller_id: str, calls: int) -> list[tuple[str, datetime, bool]]:
     rows = connection.execute(
-        "SELECT order_id, last_updated_utc FROM ops.order_to_fetch WHERE seller_id = %s"
-        " ORDER BY last_updated_utc DESC, order_id LIMIT %s",
+        "SELECT order_id, last_updated_utc, is_refused FROM ops.order_to_fetch WHERE seller_id = %s"
+        " ORDER BY is_refused, last_updated_utc DESC, order_id LIMIT %s",
         (seller_id, max(0, calls)),
     ).fetchall()
-    return cast("list[tuple[str, datetime]]", rows)
+    wanted = cast("list[tuple[str, datetime, bool]]", rows)
+    # The refused come alone, after all others.
+    return [row for row in wanted if row[2] == wanted[0][2]]
 
 
-def _oldest(connection: Connection, seller_id: str, *, but: list[str]) -> tuple[str, datetime] | None:
+def _note_refused(connection: Connection, seller_id: str, order_id: str) -> int:
+    """Note one more; returns how many there are."""
+    connection.execute(
+        "UPDATE ops.order_to_fetch SET is_refused = true WHERE seller_id = %s AND order_id = %s", (seller_id, order_id)
+    )
     row = connection.execute(
-        "SELECT order_id, last_updated_utc FROM ops.order_to_fetch WHERE seller_id = %s AND NOT order_id = ANY(%s)"
-        " ORDER BY last_updated_utc, order_id LIMIT 1",
-        (seller_id, but),
+        "SELECT count(*) FROM ops.order_to_fetch WHERE seller_id = %s AND is_refused", (seller_id,)
     ).fetchone()
-    return cast("tuple[str, datetime] | None", row)
+    return cast("tuple[int]", row)[0]
+
+
+def _was_served(connection: Connection, seller_id: str) -> bool:
+    """Whether getOrder has shown any order since the last report was loaded."""
+    row = connection.execute(
+        "SELECT EXISTS (SELECT FROM ops.extraction_window WHERE seller_id = %(seller)s AND purpose = 'detail'"
+        " AND opened_utc >= (SELECT max(loaded_utc) FROM ops.report WHERE seller_id = %(seller)s))",
+        {"seller": seller_id},
+    ).fetchone()
+    return cast("tuple[bool]", row)[0]
 
 
 def _land(

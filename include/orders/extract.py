@@ -256,12 +256,13 @@ class _Extraction:
         return page
 
     def _has_narrowed(self, window: windows.Window, page: OrdersPage) -> bool:
-        """Let the first page tell whether the window would exceed the quota by far."""
-        is_first = not window.pages and page.next_token and window.purpose is not Purpose.REREAD
-        updates = updates_on(page) if is_first else None
+        """Where nothing was known of a window, let its first page tell whether it would exceed the quota by far."""
+        # The first page tells nothing of the end that history begins with.
+        is_unknown = window.expected_orders is None and window.purpose is not Purpose.HISTORY
+        updates = updates_on(page) if is_unknown and not window.pages and page.next_token else None
         if updates is None:
             return False
-        slice_ = Slice(window.purpose, window.window_start_utc, window.window_end_utc, window.expected_orders)
+        slice_ = Slice(window.purpose, window.window_start_utc, window.window_end_utc, None)
         sample = Sample(*updates, page.orders)
         part = planning.narrowed(slice_, sample, self.client.quota_left(SEARCH_ORDERS) + 1)
         if part is None:
@@ -270,11 +271,7 @@ class _Extraction:
         delete_pages([page_url(self.settings.raw_url, self.seller.seller_id, window, 1)])
         windows.narrow(self.connection, window, part)
         log.info(
-            "Window %d holds too much for the calls left: it is changes from %s to %s now, about %d orders",
-            window.window_id,
-            format_utc(part.start_utc),
-            format_utc(part.end_utc),
-            part.expected_orders,
+            "Window %d holds too much for the calls left: it ends at %s now", window.window_id, format_utc(part.end_utc)
         )
         return True
 

@@ -30,8 +30,6 @@ AMAZON_SHOWS = timedelta(days=2 * 365)
 AMAZON_SHOWS_IN_FE_FROM = datetime(2016, 1, 1, tzinfo=UTC)
 MOST_PAGES_PER_VISIT = 5
 LOOK_BACK_EVERY = timedelta(hours=12)
-# A page of a busy hour is no reason to expect a busy month, where something is known of the seller.
-SURPRISE = 3
 
 
 class Purpose(StrEnum):
@@ -109,30 +107,28 @@ def cut(
 
 
 def narrowed(slice_: Slice, page: Sample, quota_left: float) -> Slice | None:
-    """Cut a slice of which nothing was known, or too little by far, by its first page.
+    """Cut a slice of which nothing was known, by its first page; its start stays.
 
     Args:
-        slice_: As it was asked for; history keeps its end, all others their start.
+        slice_: As it was asked for.
         page: From the first to the last update on that page; as it has a next one, half a page counts as a whole.
         quota_left: Calls left, this page's included.
 
     Returns:
-        None where it may stay as it is.
+        None where it may stay as it is. The time before the first order, where it would be most of a slice that has to
+        be cut: counted with the orders after it, it would make the seller look small.
     """
-    from_end = slice_.purpose is Purpose.HISTORY
     if page.orders >= MOST_ORDERS_PER_PAGE / 2:
         page = replace(page, orders=MOST_ORDERS_PER_PAGE)
-    # Before the first order there is none.
-    first = slice_.start_utc if from_end else min(slice_.end_utc, max(slice_.start_utc, page.start_utc))
-    whole = page.per_second * (slice_.end_utc - first).total_seconds()
-    if slice_.expected_orders is not None and whole <= SURPRISE * slice_.expected_orders:
-        return None
+    first = min(slice_.end_utc, max(slice_.start_utc, page.start_utc))
     # To begin again costs a call and a page that is not full: a few waits are worth as much.
-    paid = quota_left + MOST_PAGES_PER_VISIT
-    part = cut(slice_.purpose, first, slice_.end_utc, [page], from_end=from_end, quota_left=paid)
-    if not from_end:
-        part = replace(part, start_utc=slice_.start_utc)
-    return None if (part.start_utc, part.end_utc) == (slice_.start_utc, slice_.end_utc) else part
+    part = cut(slice_.purpose, first, slice_.end_utc, [page], quota_left=quota_left + MOST_PAGES_PER_VISIT)
+    if part.end_utc == slice_.end_utc:
+        return None
+    if first - slice_.start_utc > part.end_utc - first:
+        # Expected to be empty, so that pages which come newest first do not narrow it again and again.
+        return Slice(slice_.purpose, slice_.start_utc, first - timedelta(milliseconds=1), 0)
+    return replace(part, start_utc=slice_.start_utc)
 
 
 def settled_after(

@@ -109,17 +109,28 @@ def _nightly(
         density = max(1e-9, *(sample.per_second for sample in samples))
         paid = int(quota_left) * MOST_ORDERS_PER_PAGE
         end = min(end, start + timedelta(seconds=int(paid / density)))
-    end = _share_of_search(connection, seller, start, end, quota_left)
+    told = _told_beyond(connection, seller, mark)
+    end = _share_of_search(connection, seller, start, end, told, quota_left)
     listed = _listed_orders(connection, seller, start, end)
-    told = report_rows.totals_through(connection, seller.seller_id)
     if listed and told and told >= end:
         # Better than any guess.
         samples = [Sample(start, end, listed)]
     return cut(Purpose.NIGHTLY, start, end, samples, quota_left=quota_left) if start < end else None
 
 
+def _told_beyond(connection: Connection, seller: Seller, mark: Watermark | None) -> datetime | None:
+    """How far reports tell beyond the watermark: where a gap is still to be closed; None where there is none."""
+    told = report_rows.totals_through(connection, seller.seller_id)
+    return told if told and mark and told > mark.complete_through_utc else None
+
+
 def _share_of_search(
-    connection: Connection, seller: Seller, start_utc: datetime, end_utc: datetime, quota_left: float
+    connection: Connection,
+    seller: Seller,
+    start_utc: datetime,
+    end_utc: datetime,
+    told: datetime | None,
+    quota_left: float,
 ) -> datetime:
     """How far searchOrders should read on, where getOrder fetches listed orders from the other end meanwhile.
 
@@ -128,7 +139,6 @@ def _share_of_search(
     """
     left = _listed_orders(connection, seller, start_utc)
     if not left:
-        told = report_rows.totals_through(connection, seller.seller_id)
         return start_utc if told and told > start_utc else end_utc
     pages = min(search_pages(left, quota_left), planning.PAGES_PER_SLICE)
     if not pages:
@@ -136,18 +146,17 @@ def _share_of_search(
     # Full pages: one that is half empty costs as much. The order that the last slice ended with comes once more.
     row = connection.execute(
         "SELECT max(last_updated_utc) FROM (SELECT last_updated_utc FROM ops.order_to_fetch"
-        " WHERE seller_id = %s AND last_updated_utc >= %s ORDER BY last_updated_utc LIMIT %s) share",
+        " WHERE seller_id = %s AND last_updated_utc > %s ORDER BY last_updated_utc LIMIT %s) share",
         (seller.seller_id, start_utc, pages * MOST_ORDERS_PER_PAGE - 1),
     ).fetchone()
-    last_utc = cast("tuple[datetime]", row)[0]
-    return min(end_utc, max(last_utc, start_utc + timedelta(milliseconds=1)))
+    return min(end_utc, cast("tuple[datetime]", row)[0])
 
 
 def _listed_orders(connection: Connection, seller: Seller, start_utc: datetime, end_utc: datetime | None = None) -> int:
-    """Count what reports tell of and the tables do not hold in full."""
+    """Count what reports tell of after an instant and the tables do not hold in full."""
     row = connection.execute(
         "SELECT count(*) FROM ops.order_to_fetch"
-        " WHERE seller_id = %s AND last_updated_utc BETWEEN %s AND coalesce(%s, 'infinity'::timestamptz)",
+        " WHERE seller_id = %s AND last_updated_utc > %s AND last_updated_utc <= coalesce(%s, 'infinity'::timestamptz)",
         (seller.seller_id, start_utc, end_utc),
     ).fetchone()
     return cast("tuple[int]", row)[0]
@@ -176,14 +185,14 @@ def _reread(
     affordable = int(REREAD_SHARE * MOST_ORDERS_PER_PAGE * (int(quota_left) - 1))
     if not (mark and last and settings.reread_days) or now_utc - mark.reread_utc < REREAD_EVERY:
         return None
-    told = report_rows.totals_through(connection, seller.seller_id)
-    if _listed_orders(connection, seller, PAST) or (told and told > mark.complete_through_utc):
+    if _told_beyond(connection, seller, mark) or _listed_orders(connection, seller, PAST):
         # First what is missing, then what may be.
         return None
     if affordable <= 0:
         log.info("The weekly second look waits for a night that leaves calls for it: %.0f are left", quota_left)
         return None
-    end = last.window_start_utc
+    # A window that only closes a gap has no pages: nobody has looked there yet.
+    end = last.window_start_utc if last.pages else last.window_end_utc
     start = max(mark.complete_from_utc, end - timedelta(days=settings.reread_days))
     # The oldest instant from which on we know no more orders than the bucket can pay for.
     row = connection.execute(
@@ -204,7 +213,8 @@ def _reread(
 def _history(
     connection: Connection, seller: Seller, settings: Settings, now_utc: datetime, mark: Watermark | None
 ) -> Slice | None:
-    if not (mark and seller.start_date):
+    if not (mark and seller.start_date) or _told_beyond(connection, seller, mark):
+        # A gap is closed while no window is under extraction.
         return None
     goal = planning.first_start(seller, settings.first_window_days, now_utc)
     last = _last(connection, seller, Purpose.HISTORY)

@@ -98,7 +98,7 @@ def _publish(
         cursor.executemany(
             "INSERT INTO ops.order_to_fetch AS f (seller_id, order_id, last_updated_utc) VALUES (%s, %s, %s)"
             " ON CONFLICT (seller_id, order_id) DO UPDATE SET"
-            " last_updated_utc = greatest(f.last_updated_utc, excluded.last_updated_utc)",
+            " last_updated_utc = greatest(f.last_updated_utc, excluded.last_updated_utc), is_refused = false",
             [(seller.seller_id, order.order_id, order.last_updated_utc) for order in missing],
         )
     return len(written)

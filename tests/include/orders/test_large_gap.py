@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Collection, Mapping
+from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
+from include.errors import AccessDeniedError, ContractError, SellerOrdersError
 from include.fake_amazon import literal
 from include.fake_amazon.server import RunningFake
 from include.orders.catch_up import CatchUp, forecast
 from include.sellers.registry import Seller
 from include.settings import Settings
-from include.spapi.client import SellingPartnerClient
+from include.spapi.client import Reply, SellingPartnerClient
+from include.spapi.operations import Operation
 from include.warehouse.connection import Connection
 from tests.payloads.clocks import HandClock
 from tests.payloads.gaps import Gap, optimum
@@ -150,7 +154,7 @@ def test_a_report_whose_document_never_comes_is_given_up_after_half_a_day(
     [(literal.INVALID_INPUT, 1), (literal.ACCESS_DENIED, 1), (literal.RESOURCE_NOT_FOUND, 20)],
     ids=["an id not taken", "one denied", "the newest not known yet"],
 )
-def test_orders_that_get_order_refuses_while_it_shows_others_stay_as_the_report_told_them(
+def test_orders_that_get_order_refuses_for_a_while_are_asked_for_again_when_all_others_are_here(
     gap: Callable[..., Gap], amazon: RunningFake, answer: literal.LiteralAnswer, times: int
 ) -> None:
     amazon.client.set_reports(generation_s=60)
@@ -159,10 +163,66 @@ def test_orders_that_get_order_refuses_while_it_shows_others_stay_as_the_report_
     amazon.client.fail_next("getOrder", **answer._asdict(), times=times)
     lapsed.run()
     assert lapsed.is_closed()
-    assert lapsed.one("SELECT count(*) FROM amazon.orders WHERE detail = 'report'") == times
+    assert lapsed.equals_truth()
+    assert lapsed.one("SELECT count(*) FROM amazon.orders WHERE detail = 'report'") == 0
+    assert lapsed.one("SELECT state FROM ops.report ORDER BY report_no DESC LIMIT 1") == "loaded"
+
+
+class Choosy:
+    """A seller's client that never gets some orders, whoever else is asked for."""
+
+    def __init__(self, client: SellingPartnerClient, order_ids: Collection[str], refusal: SellerOrdersError) -> None:
+        self._client = client
+        self._order_ids = order_ids
+        self._refusal = refusal
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def get(self, operation: Operation, query: Mapping[str, str], *, id_: str = "", come_back_for: int = 1) -> Reply:
+        if id_ in self._order_ids:
+            raise self._refusal
+        return self._client.get(operation, query, id_=id_, come_back_for=come_back_for)
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        ContractError("no such id", code="InvalidInput"),
+        ContractError("not found", code="ResourceNotFound"),
+        AccessDeniedError("not this one"),
+    ],
+    ids=["not taken", "not known", "denied"],
+)
+def test_a_few_orders_that_get_order_never_shows_stay_as_the_report_told_them(
+    gap: Callable[..., Gap], amazon: RunningFake, refusal: SellerOrdersError
+) -> None:
+    amazon.client.set_reports(generation_s=60)
+    lapsed = gap(orders=2600, days=20)
+    lapsed.drain()
+    never = [f"303-{number:07d}-0000001" for number in (2599, 2500, 2400)]
+    lapsed.client = Choosy(lapsed.client, never, refusal)  # type: ignore[assignment]
+    lapsed.run()
+    assert lapsed.is_closed()
+    told = lapsed.warehouse.execute("SELECT order_id FROM amazon.orders WHERE detail = 'report' ORDER BY 1 DESC")
+    assert [order_id for (order_id,) in told.fetchall()] == never
     assert lapsed.one("SELECT count(*) FROM amazon.orders") == 2600 + 65
     assert lapsed.one("SELECT orders_without_detail FROM amazon.seller_freshness") == 0
     assert lapsed.one("SELECT state FROM ops.report ORDER BY report_no DESC LIMIT 1") == "loaded"
+
+
+def test_where_get_order_shows_only_some_search_orders_reads_the_others(
+    gap: Callable[..., Gap], amazon: RunningFake
+) -> None:
+    amazon.client.set_reports(generation_s=60)
+    lapsed = gap(orders=2600, days=20)
+    lapsed.drain()
+    never = {f"303-{number:07d}-0000001" for number in range(0, 2600, 10)}
+    lapsed.client = Choosy(lapsed.client, never, ContractError("x", code="ResourceNotFound"))  # type: ignore[assignment]
+    lapsed.run()
+    assert lapsed.is_closed()
+    assert lapsed.equals_truth()
+    assert lapsed.one("SELECT count(*) FROM amazon.orders WHERE detail = 'report'") == 0
 
 
 @pytest.mark.parametrize(
@@ -202,16 +262,39 @@ def test_a_few_listed_orders_whose_ids_get_order_takes_none_of_are_read_by_searc
     assert lapsed.one("SELECT count(*) FROM amazon.orders WHERE detail = 'report'") == 0
 
 
-def test_after_a_gap_the_weekly_second_look_goes_on(gap: Callable[..., Gap], amazon: RunningFake) -> None:
+@pytest.mark.parametrize("orders", [2600, 15, 0])
+def test_nights_after_a_gap_go_on_as_before_and_the_weekly_look_too(
+    gap: Callable[..., Gap], amazon: RunningFake, orders: int
+) -> None:
     amazon.client.set_reports(generation_s=60)
     lapsed = gap(orders=2600, days=20)
+    if orders < 2600:
+        # The nights were dense, what follows is not.
+        lapsed.run()
+        lapsed.lapse_further(orders=orders, days=20)
     lapsed.drain()
     lapsed.run()
     assert lapsed.one("SELECT state FROM ops.report ORDER BY report_no DESC LIMIT 1") == "loaded"
-    for _ in range(8):
-        lapsed.clock.advance(days=1)
-        lapsed.run()
+    for night in range(9):
+        lapsed.lapse_further(orders=20, days=1, prefix=f"31{night}")
+        assert len(lapsed.run()) <= 3
+        assert lapsed.is_closed()
+        assert lapsed.equals_truth()
     assert lapsed.one("SELECT count(*) FROM ops.extraction_window WHERE purpose = 'reread'") >= 1
+
+
+def test_a_gap_is_closed_before_history_is_read(gap: Callable[..., Gap], amazon: RunningFake) -> None:
+    amazon.client.set_reports(generation_s=60)
+    lapsed = gap(orders=2600, days=20)
+    lapsed.drain()
+    lapsed.seller = dataclasses.replace(lapsed.seller, start_date=date(2025, 1, 1))
+    lapsed.run()
+    assert lapsed.is_closed()
+    closed, first_history = (
+        lapsed.one(f"SELECT min(opened_utc) FROM ops.extraction_window WHERE {which}")
+        for which in ("purpose = 'nightly' AND pages_deleted_utc IS NOT NULL", "purpose = 'history'")
+    )
+    assert closed <= first_history
 
 
 def test_a_gap_without_a_change_is_told_so_and_closed(gap: Callable[..., Gap], amazon: RunningFake) -> None:

@@ -38,8 +38,8 @@ def test_of_an_unknown_seller_thirty_days_are_asked_for_and_the_first_page_tells
     assert slice_length([]) == LONGEST_SLICE
 
 
-def unknown(purpose: Purpose = Purpose.NIGHTLY, days: int = 20) -> Slice:
-    return Slice(purpose, NOON - timedelta(days=days), NOON, None)
+def unknown(days: int = 20) -> Slice:
+    return Slice(Purpose.NIGHTLY, NOON - timedelta(days=days), NOON, None)
 
 
 def first_page_of(slice_: Slice, orders: int, page_size: int = 100) -> Sample:
@@ -74,17 +74,10 @@ def test_pages_that_are_never_full_do_not_hide_how_much_there_is(page_size: int)
     assert narrowed(unknown(), first_page_of(unknown(), 30_000, page_size), 20) is not None
 
 
-@pytest.mark.parametrize(("orders", "is_narrowed"), [(5000, False), (5200, True)])
-def test_what_is_known_of_a_seller_counts_unless_it_is_wrong_by_far(orders: int, is_narrowed: bool) -> None:
-    known = dataclasses.replace(unknown(), expected_orders=1700)
-    assert (narrowed(known, first_page_of(known, orders), 20) is not None) == is_narrowed
-
-
-def test_of_history_the_newest_is_kept() -> None:
-    history = unknown(Purpose.HISTORY)
-    part = narrowed(history, first_page_of(history, 10_000), 20)
-    assert part is not None
-    assert (part.purpose, part.end_utc) == (Purpose.HISTORY, history.end_utc)
+def test_of_a_late_beginning_the_time_before_it_is_cut_off_and_expected_to_be_empty() -> None:
+    late = Sample(NOON - timedelta(days=3), NOON - timedelta(days=3) + timedelta(hours=1), 100)
+    part = narrowed(unknown(), late, 20)
+    assert part == Slice(Purpose.NIGHTLY, unknown().start_utc, late.start_utc - timedelta(milliseconds=1), 0)
 
 
 @given(
@@ -92,16 +85,15 @@ def test_of_history_the_newest_is_kept() -> None:
     first_s=st.integers(0, 20 * 86_400),
     spread_s=st.integers(0, 30 * 86_400),
     quota_left=st.floats(0, 40),
-    purpose=st.sampled_from([Purpose.NIGHTLY, Purpose.HISTORY, Purpose.REQUESTED]),
 )
 def test_whatever_a_first_page_shows_what_is_left_is_a_part_that_is_known(
-    orders: int, first_s: int, spread_s: int, quota_left: float, purpose: Purpose
+    orders: int, first_s: int, spread_s: int, quota_left: float
 ) -> None:
-    slice_ = unknown(purpose)
+    slice_ = unknown()
     first = slice_.start_utc + timedelta(seconds=first_s)
     part = narrowed(slice_, Sample(first, first + timedelta(seconds=spread_s), orders), quota_left)
     if part is not None:
-        assert slice_.start_utc <= part.start_utc < part.end_utc <= slice_.end_utc
+        assert slice_.start_utc == part.start_utc < part.end_utc < slice_.end_utc
         assert part.expected_orders is not None
 
 
