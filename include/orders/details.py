@@ -55,7 +55,7 @@ def fetch_details(
             body, refusal = _ask(client, order_id, included_data(seller, settings))
             if body is not None:
                 found.append((order_id, body, last_updated_utc))
-            elif is_last_try and _was_served(connection, seller_id):
+            elif is_last_try and (found or _was_served(connection, seller_id)):
                 log.warning("Amazon does not show order %s; it stays as the report told it", order_id)
                 _take_off(connection, seller_id, [order_id])
             elif is_last_try or _note_refused(connection, seller_id, order_id) > MOST_REFUSED:
