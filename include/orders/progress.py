@@ -124,6 +124,15 @@ def _told_beyond(connection: Connection, seller: Seller, mark: Watermark | None)
     return told if told and mark and told > mark.complete_through_utc else None
 
 
+def _has_gap(connection: Connection, seller: Seller, mark: Watermark) -> bool:
+    """Whether reports are on their way, or what they told is not closed yet."""
+    return bool(
+        report_rows.open_reports(connection, seller.seller_id)
+        or _told_beyond(connection, seller, mark)
+        or _listed_orders(connection, seller, PAST)
+    )
+
+
 def _share_of_search(
     connection: Connection,
     seller: Seller,
@@ -185,7 +194,7 @@ def _reread(
     affordable = int(REREAD_SHARE * MOST_ORDERS_PER_PAGE * (int(quota_left) - 1))
     if not (mark and last and settings.reread_days) or now_utc - mark.reread_utc < REREAD_EVERY:
         return None
-    if _told_beyond(connection, seller, mark) or _listed_orders(connection, seller, PAST):
+    if _has_gap(connection, seller, mark):
         # First what is missing, then what may be.
         return None
     if affordable <= 0:
@@ -213,8 +222,8 @@ def _reread(
 def _history(
     connection: Connection, seller: Seller, settings: Settings, now_utc: datetime, mark: Watermark | None
 ) -> Slice | None:
-    if not (mark and seller.start_date) or _told_beyond(connection, seller, mark):
-        # A gap is closed while no window is under extraction.
+    if not (mark and seller.start_date) or _has_gap(connection, seller, mark):
+        # It would take the gap's calls, and a gap is closed while no window is under extraction.
         return None
     goal = planning.first_start(seller, settings.first_window_days, now_utc)
     last = _last(connection, seller, Purpose.HISTORY)
