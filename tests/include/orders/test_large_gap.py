@@ -28,6 +28,8 @@ pytestmark = pytest.mark.slow
 # Ten thousand take minutes; `make bench BENCH=gaps` measures them.
 ORDERS = int(os.environ.get("LARGE_GAP", "3600"))
 GENERATION_S = 600
+# Where searchOrders has no calls left, so few are worth a report.
+DRAINED_ORDERS = 1200
 
 
 @pytest.fixture
@@ -98,7 +100,7 @@ def test_a_report_that_amazon_does_not_make_costs_nothing(
     gap: Callable[..., Gap], amazon: RunningFake, trouble: str
 ) -> None:
     amazon.client.set_reports(generation_s=60)
-    lapsed = gap(orders=2600, days=20)
+    lapsed = gap(orders=DRAINED_ORDERS, days=20)
     if trouble in ("FATAL", "over the range"):
         text = "Report could not be generated" if trouble == "FATAL" else "Date range exceeded. Report can be"
         amazon.client.set_reports(fatal_text=text)
@@ -135,7 +137,7 @@ def test_a_report_whose_document_never_comes_is_given_up_after_half_a_day(
     gap: Callable[..., Gap], amazon: RunningFake, open_client: Callable[..., SellingPartnerClient]
 ) -> None:
     amazon.client.set_reports(generation_s=60)
-    lapsed = gap(orders=2600, days=20)
+    lapsed = gap(orders=DRAINED_ORDERS, days=20)
     lapsed.drain()
     client = open_client(patience_s=0.0, quota=lapsed.quota)
     catch_up = CatchUp(lapsed.seller, client, lapsed.warehouse, lapsed.settings, lapsed.clock)
@@ -158,7 +160,7 @@ def test_orders_that_get_order_refuses_for_a_while_are_asked_for_again_when_all_
     gap: Callable[..., Gap], amazon: RunningFake, answer: literal.LiteralAnswer, times: int
 ) -> None:
     amazon.client.set_reports(generation_s=60)
-    lapsed = gap(orders=2600, days=20)
+    lapsed = gap(orders=DRAINED_ORDERS, days=20)
     lapsed.drain()
     amazon.client.fail_next("getOrder", **answer._asdict(), times=times)
     lapsed.run()
@@ -198,15 +200,15 @@ def test_a_few_orders_that_get_order_never_shows_stay_as_the_report_told_them(
     gap: Callable[..., Gap], amazon: RunningFake, refusal: SellerOrdersError
 ) -> None:
     amazon.client.set_reports(generation_s=60)
-    lapsed = gap(orders=2600, days=20)
+    lapsed = gap(orders=DRAINED_ORDERS, days=20)
     lapsed.drain()
-    never = [f"303-{number:07d}-0000001" for number in (2599, 2500, 2400)]
+    never = [f"303-{number:07d}-0000001" for number in (1199, 1100, 1000)]
     lapsed.client = Choosy(lapsed.client, never, refusal)  # type: ignore[assignment]
     lapsed.run()
     assert lapsed.is_closed()
     told = lapsed.warehouse.execute("SELECT order_id FROM amazon.orders WHERE detail = 'report' ORDER BY 1 DESC")
     assert [order_id for (order_id,) in told.fetchall()] == never
-    assert lapsed.one("SELECT count(*) FROM amazon.orders") == 2600 + 65
+    assert lapsed.one("SELECT count(*) FROM amazon.orders") == DRAINED_ORDERS + 30
     assert lapsed.one("SELECT orders_without_detail FROM amazon.seller_freshness") == 0
     assert lapsed.one("SELECT state FROM ops.report ORDER BY report_no DESC LIMIT 1") == "loaded"
 
@@ -215,9 +217,9 @@ def test_where_get_order_shows_only_some_search_orders_reads_the_others(
     gap: Callable[..., Gap], amazon: RunningFake
 ) -> None:
     amazon.client.set_reports(generation_s=60)
-    lapsed = gap(orders=2600, days=20)
+    lapsed = gap(orders=DRAINED_ORDERS, days=20)
     lapsed.drain()
-    never = {f"303-{number:07d}-0000001" for number in range(0, 2600, 10)}
+    never = {f"303-{number:07d}-0000001" for number in range(0, DRAINED_ORDERS, 10)}
     lapsed.client = Choosy(lapsed.client, never, ContractError("x", code="ResourceNotFound"))  # type: ignore[assignment]
     lapsed.run()
     assert lapsed.is_closed()
@@ -234,7 +236,7 @@ def test_where_get_order_serves_nothing_search_orders_reads_the_whole_gap(
     gap: Callable[..., Gap], amazon: RunningFake, answer: literal.LiteralAnswer
 ) -> None:
     amazon.client.set_reports(generation_s=60)
-    lapsed = gap(orders=2600, days=20)
+    lapsed = gap(orders=DRAINED_ORDERS, days=20)
     lapsed.drain()
     amazon.client.fail_next("getOrder", **answer._asdict(), times=10_000)
     lapsed.run()
@@ -249,7 +251,7 @@ def test_a_few_listed_orders_whose_ids_get_order_takes_none_of_are_read_by_searc
     gap: Callable[..., Gap], amazon: RunningFake
 ) -> None:
     amazon.client.set_reports(generation_s=60)
-    lapsed = gap(orders=2600, days=20)
+    lapsed = gap(orders=DRAINED_ORDERS, days=20)
     lapsed.run()
     # The nights were dense, what follows is not: a report tells of fifteen.
     lapsed.lapse_further(orders=15, days=20)
@@ -267,8 +269,8 @@ def test_nights_after_a_gap_go_on_as_before_and_the_weekly_look_too(
     gap: Callable[..., Gap], amazon: RunningFake, orders: int
 ) -> None:
     amazon.client.set_reports(generation_s=60)
-    lapsed = gap(orders=2600, days=20)
-    if orders < 2600:
+    lapsed = gap(orders=DRAINED_ORDERS, days=20)
+    if orders < DRAINED_ORDERS:
         # The nights were dense, what follows is not.
         lapsed.run()
         lapsed.lapse_further(orders=orders, days=20)
@@ -283,9 +285,25 @@ def test_nights_after_a_gap_go_on_as_before_and_the_weekly_look_too(
     assert lapsed.one("SELECT count(*) FROM ops.extraction_window WHERE purpose = 'reread'") >= 1
 
 
+def test_a_seller_whose_every_night_is_a_large_gap_is_read_every_night(
+    gap: Callable[..., Gap], amazon: RunningFake
+) -> None:
+    amazon.client.set_reports(generation_s=GENERATION_S)
+    lapsed = gap(orders=3200, days=1)
+    lapsed.run()
+    for night in range(2):
+        lapsed.lapse_further(orders=3200, days=1, prefix=f"31{night}")
+        begun_utc = lapsed.clock()
+        lapsed.run()
+        assert lapsed.is_closed()
+        assert lapsed.equals_truth()
+        assert lapsed.clock() - begun_utc < timedelta(hours=1)
+    assert lapsed.one("SELECT count(*) FROM ops.report WHERE state = 'loaded'") == 3
+
+
 def test_a_gap_is_closed_before_history_is_read(gap: Callable[..., Gap], amazon: RunningFake) -> None:
     amazon.client.set_reports(generation_s=60)
-    lapsed = gap(orders=2600, days=20)
+    lapsed = gap(orders=DRAINED_ORDERS, days=20)
     lapsed.drain()
     lapsed.seller = dataclasses.replace(lapsed.seller, start_date=date(2025, 1, 1))
     lapsed.run()
@@ -298,7 +316,7 @@ def test_a_gap_is_closed_before_history_is_read(gap: Callable[..., Gap], amazon:
 
 
 def test_a_gap_without_a_change_is_told_so_and_closed(gap: Callable[..., Gap], amazon: RunningFake) -> None:
-    lapsed = gap(orders=2600, days=20)
+    lapsed = gap(orders=DRAINED_ORDERS, days=20)
     lapsed.run()
     lapsed.clock.advance(days=20)
     lapsed.drain()
