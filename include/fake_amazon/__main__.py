@@ -10,9 +10,10 @@ from pathlib import Path
 
 from include.fake_amazon.journal import JournalError
 from include.fake_amazon.order_files import OrderFileError
-from include.fake_amazon.server import listen, make_server
+from include.fake_amazon.server import make_server
 from include.fake_amazon.shops import DEMO_SHOPS_FILE, ShopsError, load_shops
 from include.fake_amazon.world import World
+from include.listening import listen
 
 _WRONG_USE = 2
 

@@ -18,6 +18,7 @@ from include.fake_amazon.client import FakeAmazonClient
 from include.fake_amazon.clock import Clock
 from include.fake_amazon.shops import Shop
 from include.fake_amazon.world import World
+from include.listening import listen
 
 _START_S = 10.0
 
@@ -64,24 +65,6 @@ class _Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self.app_state = {**self.app_state, "transport": transport}
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Take a port; 0 takes a free one.
-
-    Raises:
-        OSError: It is taken, or the host is none of this machine's.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(128)
-    except OSError:
-        listener.close()
-        raise
-    return listener
 
 
 def make_server(world: World) -> _Server:

@@ -18,6 +18,7 @@ from pathlib import Path
 import uvicorn
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from include.listening import listen
 from include.local_stack.mail_folder import MailFolder
 from include.local_stack.mail_page import create_page
 from include.local_stack.ports import HOST
@@ -98,7 +99,7 @@ class _MailSink(uvicorn.Server):
 
 @contextmanager
 def _listening(smtp_port: int, http_port: int) -> Iterator[tuple[socket.socket, socket.socket]]:
-    with socket.create_server((HOST, smtp_port)) as smtp, socket.create_server((HOST, http_port)) as http:
+    with listen(HOST, smtp_port) as smtp, listen(HOST, http_port) as http:
         yield smtp, http
 
 

@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import logging
 import signal
-import socket
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -30,6 +29,7 @@ from starlette.types import ASGIApp
 from include.authorization.status import GOOD, Authorization, Status, read_authorization
 from include.consent.means import Means, make_means
 from include.errors import SellerOrdersError, SettingsError, TransportError
+from include.listening import listen
 from include.log_context import JsonLines
 from include.notifications.health import UNREACHABLE, read_health
 from include.notifications.links import StartLink, read_link
@@ -297,8 +297,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name, value in (("SECRET_KEY", notifications.secret_key), ("WAREHOUSE_DSN", settings.warehouse_dsn)):
             if not value:
                 raise SettingsError(f"{name} is not set.", remedy="The tasks in Airflow must have the same.")
-        family = socket.AF_INET6 if ":" in chosen.host else socket.AF_INET
-        with socket.create_server((chosen.host, chosen.port), family=family) as listener:
+        with listen(chosen.host, chosen.port) as listener:
             server = make_server(create_app(make_means(settings, notifications, consent)))
             # uvicorn repeats, once it has ended, the signal that ended it; here the second one finds nothing to do.
             for number in (signal.SIGTERM, signal.SIGINT):

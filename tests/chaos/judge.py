@@ -158,7 +158,7 @@ def _stays_open(play: Play, seller_id: str | None, error_class: str) -> bool:
 
 def _of_mails(play: Play, connection: Connection) -> Iterator[str]:
     """What is owed is sent, once, to whom it is owed; what was dropped had become pointless."""
-    struck = [KINDS[fault.kind] for fault in play.record.struck]
+    may_double = any(KINDS[fault.kind].may_double_mails(fault) for fault in play.record.struck)
     taken = Counter(
         (mail.mail["Message-ID"].strip("<>").partition("@")[0], mail.recipients) for mail in play.stage.taken
     )
@@ -173,7 +173,7 @@ def _of_mails(play: Play, connection: Connection) -> Iterator[str]:
             yield f"{kind} to {recipient} of {created_utc} is still owed"
         if sent_utc and not count:
             yield f"{kind} to {recipient} is said to be sent, and never came"
-        if count > 1 and not any(one.doubles_mails for one in struck):
+        if count > 1 and not may_double:
             yield f"{kind} to {recipient} came {count} times"
         if dropped_utc and closed_utc != dropped_utc:
             yield f"{kind} to {recipient} was dropped while its incident was open"

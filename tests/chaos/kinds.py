@@ -40,7 +40,8 @@ class Kind:
         needs_point: Whether it cannot strike before a task begins.
         store: The only store it can strike, None for either.
         tells: Classes of which operators may be told because of it; what passes by itself tells nobody.
-        doubles_mails: Whether a mail may come twice because of it, with the same Message-ID.
+        doubles_mails: Whether a mail may come twice because of it, with the same Message-ID, at whatever task it strikes.
+        doubles_this_mail: The same, where it strikes in a task that sends: what was sent could not be noted.
     """
 
     strike: Strike
@@ -51,6 +52,11 @@ class Kind:
     store: StoreName | None = None
     tells: frozenset[str] = frozenset()
     doubles_mails: bool = False
+    doubles_this_mail: bool = False
+
+    def may_double_mails(self, fault: Fault) -> bool:
+        """Whether a mail may come twice because of this fault."""
+        return self.doubles_mails or (self.doubles_this_mail and fault.task in WRITING and fault.point is not None)
 
 
 def _minutes(least: int, most: int) -> Draw:
@@ -250,8 +256,10 @@ KINDS: Mapping[str, Kind] = {
     "slow worker": Kind(_slow, TASKS, _minutes(1, 90), needs_point=True, doubles_mails=True),
     "scheduler restart": Kind(_scheduler_restart, STEPS, needs_point=True),
     "machine away": Kind(_machine_away, STEPS, lambda chance: {"hours": chance.randint(2, 30)}, needs_point=True),
-    "postgresql restart": Kind(_postgres_restart, TASKS, lambda chance: {"hard": chance.random() < 0.5}),
-    "postgresql away": Kind(_postgres_away, TASKS, _minutes(1, 45)),
+    "postgresql restart": Kind(
+        _postgres_restart, TASKS, lambda chance: {"hard": chance.random() < 0.5}, doubles_this_mail=True
+    ),
+    "postgresql away": Kind(_postgres_away, TASKS, _minutes(1, 45), doubles_this_mail=True),
     "429": Kind(_answers("QUOTA_EXCEEDED"), ASKING, _times(1, 6)),
     "5xx": Kind(_answers("INTERNAL_FAILURE", "INTERNAL_FAILURE_WITHOUT_DETAILS"), ASKING, _times(1, 40)),
     "html": Kind(_answers("HTML_REJECTED", "HTML_UNAVAILABLE"), ASKING, _times(1, 9)),
