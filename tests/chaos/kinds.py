@@ -40,7 +40,7 @@ class Kind:
         needs_point: Whether it cannot strike before a task begins.
         store: The only store it can strike, None for either.
         tells: Classes of which operators may be told because of it; what passes by itself tells nobody.
-        doubles_mails: Whether a mail may come twice because of it, with the same Message-ID, at whatever task it strikes.
+        doubles_mails: Whether a mail may come twice because of it, with the same Message-ID, wherever it strikes.
         doubles_this_mail: The same, where it strikes in a task that sends: what was sent could not be noted.
     """
 
