@@ -1,7 +1,7 @@
 """`reschedules`: 2,300 orders at Amazon's real rate, in Airflow; what waiting without a worker adds to the limits.
 
-The shop's orders are of the last hours and the seller's tables begin a day ago, so that the one day which is asked of
-an unknown seller holds them all: 23 full pages, as few as there can be.
+The shop's orders are of the last hours and the seller's tables begin a day ago, so that one slice holds them all: 23
+full pages, as few as there can be.
 """
 
 from __future__ import annotations
