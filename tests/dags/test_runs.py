@@ -167,7 +167,7 @@ def test_a_stretch_that_is_none_fails_the_extraction_with_a_sentence_that_names_
 def test_a_run_that_has_had_its_pages_starts_the_next_one_which_goes_on_where_it_ended(
     run: Run, warehouse: Connection, monkeypatch: pytest.MonkeyPatch, requested: bool
 ):
-    stretch = {"from_utc": "2026-10-01T00:00:00Z", "to_utc": "2026-10-20T00:00:00Z"} if requested else {}
+    stretch = {"from_utc": "2026-09-01T00:00:00Z", "to_utc": "2026-10-20T00:00:00Z"} if requested else {}
     monkeypatch.setenv("MOST_PAGES_PER_RUN", "1")
     state, tasks = run(**stretch)
     assert (state, tasks["complete"], tasks["next_run"]) == ("success", "success", "success")
