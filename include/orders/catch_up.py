@@ -84,16 +84,12 @@ class CatchUp:
                     self._ask(report) if report.state == "wanted" else self._look(report)
                 except NotYetError:
                     return
-                except (ContractError, AccessDeniedError) as refused:
+                except (ContractError, AccessDeniedError, TransientError) as trouble:
                     # Without the reports' role searchOrders still reads everything, only later.
-                    log.warning("Report %d is given up: %s", report.report_no, refused)
-                    report_rows.note_failed(self._connection, report, str(refused))
-                except TransientError as trouble:
-                    if self._now() - report.wanted_utc > GIVEN_UP_AFTER:
-                        log.warning("Report %d is given up: %s", report.report_no, trouble)
-                        report_rows.note_failed(self._connection, report, str(trouble))
-                    else:
+                    if isinstance(trouble, TransientError) and self._now() - report.wanted_utc <= GIVEN_UP_AFTER:
                         log.warning("Report %d waits: %s", report.report_no, trouble)
+                    else:
+                        report_rows.give_up(self._connection, report, trouble)
 
     def details(self) -> int:
         """Fetch details as far as their bucket goes; returns how many are still wanted.

@@ -158,7 +158,7 @@ def give_up_details(connection: Connection, seller_id: str, reason: str) -> None
     """Leave everything that is not in full to searchOrders: no list, and no report that it would be measured by."""
     with connection.transaction():
         connection.execute("DELETE FROM ops.order_to_fetch WHERE seller_id = %s", (seller_id,))
-        report_rows.give_up(connection, seller_id, reason)
+        report_rows.give_up_all(connection, seller_id, reason)
 
 
 def _take_off(connection: Connection, seller_id: str, order_ids: list[str]) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, cast
 
+from include.errors import SellerOrdersError
 from include.warehouse.connection import Connection
 
+log = logging.getLogger(__name__)
 COLUMNS: Final = "report_no, seller_id, window_start_utc, window_end_utc, state, report_id, wanted_utc, document_url"
 
 
@@ -70,7 +73,13 @@ def note_failed(connection: Connection, report: ReportRow, trouble: str) -> None
     )
 
 
-def give_up(connection: Connection, seller_id: str, trouble: str) -> None:
+def give_up(connection: Connection, report: ReportRow, trouble: SellerOrdersError) -> None:
+    """Note and log that it failed; nobody has to act."""
+    log.warning("Report %d is given up, searchOrders reads its time instead: %s", report.report_no, trouble)
+    note_failed(connection, report, str(trouble))
+
+
+def give_up_all(connection: Connection, seller_id: str, trouble: str) -> None:
     """Give all of them up, loaded ones too: the watermark goes on with what searchOrders reads."""
     connection.execute(
         "UPDATE ops.report r SET state = 'failed', trouble = %s FROM ops.watermark w WHERE r.seller_id = %s"

@@ -42,8 +42,9 @@ def load_reports(connection: Connection, seller: Seller, now: Now) -> int:
                 with connection.transaction():
                     told, new = _load(connection, seller, report, now)
             except (ContractError, LoadError) as unreadable:
-                log.warning("Report %d is given up: %s", report.report_no, unreadable)
-                report_rows.note_failed(connection, report, str(unreadable))
+                # Of a page that is gone somebody has to put it back; of a report nobody.
+                unreadable.remedy = ""
+                report_rows.give_up(connection, report, unreadable)
                 continue
             log.info("Report %d: %d orders, %d of them new to the tables", report.report_no, told, new)
         written += new

@@ -12,6 +12,7 @@ from include.warehouse.connection import Connection
 from tests.chaos import silent, tries
 from tests.chaos.__main__ import played
 from tests.chaos.judge import differences
+from tests.chaos.kinds import KINDS
 from tests.chaos.play import Lapse, Play
 from tests.chaos.points import Point
 from tests.chaos.schedule import Fault, Schedule
@@ -106,6 +107,21 @@ def test_a_mail_that_came_twice_or_that_nobody_owed_is_found(play: Play, warehou
     assert any("came 2 times" in difference for difference in differences(play, warehouse))
     play.stage.taken.pop()
     play.record.struck.append(KILLED)
+
+
+@pytest.mark.parametrize(
+    ("task", "point", "may_double"),
+    [
+        ("send_owed", Point("mail", 6), True),
+        ("send_owed", None, False),
+        ("load_orders", Point("db", 9), False),
+    ],
+)
+def test_a_restart_of_postgresql_excuses_a_second_copy_only_while_a_task_sends(
+    task: str, point: Point | None, may_double: bool
+) -> None:
+    fault = Fault("postgresql restart", 1, "", task, point, {"hard": True})
+    assert KINDS[fault.kind].may_double_mails(fault) is may_double
 
 
 def test_a_mail_for_a_lapse_that_never_was_and_one_that_is_missing_are_found(play: Play, warehouse: Connection) -> None:

@@ -35,3 +35,8 @@ def test_an_answer_on_a_connection_that_is_kept_goes_out_at_once() -> None:
 def test_a_port_that_is_taken_is_refused_and_nothing_stays_open() -> None:
     with listen("127.0.0.1", 0) as taken, pytest.raises(OSError, match="in use"):
         listen("127.0.0.1", taken.getsockname()[1])
+
+
+def test_a_port_of_ipv6_takes_no_visitor_of_ipv4() -> None:
+    with listen("::", 0) as listener, pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", listener.getsockname()[1]), timeout=1)

@@ -12,8 +12,8 @@ import pytest
 
 from include.errors import AccessDeniedError, ContractError, SellerOrdersError
 from include.orders import report_rows
-from include.orders.extract import extract_orders
-from include.orders.load import load_orders
+from include.orders.extract import ExtractResult, extract_orders
+from include.orders.load import LoadResult, load_orders
 from include.orders.windows import watermark
 from include.sellers.registry import Seller
 from include.settings import Settings
@@ -104,7 +104,7 @@ class World:
     def run(self) -> list[Run]:
         return run_to_the_end(self._extract, self._load, self.clock, most_visits=1500)
 
-    def _extract(self, begun_utc: datetime):  # type: ignore[no-untyped-def]
+    def _extract(self, begun_utc: datetime) -> ExtractResult:
         self.clock.advance(seconds=2)
         return extract_orders(
             self.seller,
@@ -115,7 +115,7 @@ class World:
             begun_utc=begun_utc,
         )
 
-    def _load(self):  # type: ignore[no-untyped-def]
+    def _load(self) -> LoadResult:
         self.clock.advance(seconds=2)
         return load_orders(
             self.warehouse, self.seller.seller_id, seller=self.seller, settings=self.settings, now=self.clock

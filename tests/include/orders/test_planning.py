@@ -145,6 +145,7 @@ def test_slices_follow_each_other_without_a_gap_and_expect_no_more_than_the_burs
         part = cut(Purpose.NIGHTLY, start, end, [a_day_of(orders)], from_end=from_end)
         assert start <= part.start_utc < part.end_utc <= end
         assert part.end_utc - part.start_utc <= LONGEST_SLICE
+        assert (part.expected_orders is None) == (orders == 0)
         assert (part.expected_orders or 0) <= max(ORDERS_PER_SLICE, orders * (SHORTEST_SLICE / timedelta(days=1))) + 1
         if from_end:
             assert part.end_utc == end

@@ -129,22 +129,12 @@ def test_no_slice_is_longer_than_thirty_days_however_few_orders_there_are(run: R
     assert [later[0] for later in slices(shop)[1:]] == [earlier[1] for earlier in slices(shop)[:-1]]
 
 
+@pytest.mark.parametrize(("start_date", "days"), [(date(2026, 9, 15), 3), (date(2026, 8, 5), 20)])
 def test_where_the_first_order_is_younger_than_the_tables_beginning_the_first_page_tells_all_the_same(
-    run: Run, shop: Shop, clock: HandClock, seller: Seller, warehouse: Connection
+    run: Run, shop: Shop, clock: HandClock, seller: Seller, warehouse: Connection, start_date: date, days: int
 ) -> None:
-    seller = dataclasses.replace(seller, start_date=date(2026, 9, 15))
-    place(shop, 8000, clock() - timedelta(days=3), clock() - timedelta(minutes=3))
-    run(seller)
-    assert loaded(warehouse) == 8000
-    assert max(pages_of(shop, bounds) for bounds in slices(shop)) <= 20
-
-
-def test_a_window_without_an_order_tells_nothing_of_the_next_one(
-    run: Run, shop: Shop, clock: HandClock, seller: Seller, warehouse: Connection
-) -> None:
-    seller = dataclasses.replace(seller, start_date=date(2026, 8, 5))
-    place(shop, 8000, clock() - timedelta(days=20), clock() - timedelta(minutes=3))
-    run(seller)
+    place(shop, 8000, clock() - timedelta(days=days), clock() - timedelta(minutes=3))
+    run(dataclasses.replace(seller, start_date=start_date))
     assert loaded(warehouse) == 8000
     assert max(pages_of(shop, bounds) for bounds in slices(shop)) <= 20
 

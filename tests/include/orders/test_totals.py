@@ -136,6 +136,8 @@ def test_a_report_whose_file_is_gone_is_given_up_and_the_next_one_is_loaded(
     assert told(row(), start=START + (END - START) / 2) == 1
     assert given_up(warehouse) == [("failed", True), ("loaded", False)]
     assert "is gone" in caplog.text
+    assert "searchOrders reads its time" in caplog.text
+    assert "Put it back" not in caplog.text
 
 
 def test_totals_reach_only_as_far_as_no_window_before_is_missing(warehouse, told, land, seller, settings, clock):
